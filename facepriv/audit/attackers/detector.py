@@ -13,13 +13,14 @@ from facepriv.audit.attackers.base import Attacker, Knowledge, learn_lasting
 from facepriv.audit.attackers.ensemble import all_scores
 from facepriv.audit.attackers.learning import BOUND, FittedPosterior, learn_sum
 from facepriv.audit.attackers.one_score import learn_curve
-from facepriv.audit.attackers.probes import kernel, linear, ridge
+from facepriv.audit.attackers.probes import kernel, linear, on_ranks, ridge
 from facepriv.audit.attackers.score_features import rank_features, with_features
+from facepriv.audit.attackers.states import learn_states
 from facepriv.audit.evidence import Features
 from facepriv.imaging.restoring import RESTORERS
 from facepriv.types import Flags, Floats64, Integers
 
-_TOGETHER = "all classifiers"
+_TOGETHER, _BY_STATE = "all classifiers", "men and women by state"
 _TELL_STATES = with_features(rank_features, ridge(linear, kernel))
 
 
@@ -28,24 +29,27 @@ class Detector(Attacker):
 
     ``P(male | s, r) = P(perturbed | s, r) P(male | s, perturbed) + P(untouched | s, r) P(male | s, untouched)`` with
     the score ``s`` and the residuals ``r``, taken to say no more of gender than the score once it is known whether the
-    image was perturbed. Where the score of perturbed images is inverted, so is his reading of it.
+    image was perturbed. Where the score of perturbed images is inverted, so is his reading of it. Where the residuals
+    themselves say more, he does better to learn men and women, perturbed or not, from all of these together.
     """
 
     name = "detector"
     title = "Detector of perturbed images"
     assumption = (
         "Has labelled images of other people both untouched and processed with the same method, has learnt from "
-        "residuals and scores to tell the one from the other, knows the proportion, and inverts the classifier where "
-        "he thinks an image perturbed."
+        "residuals and scores to tell the one from the other, or men from women in either case, knows the proportion, "
+        "and inverts the classifier where he thinks an image perturbed."
     )
 
     def variants(self, features: Features) -> list[str]:
-        """Return the classifiers to invert, each after every filter, too, and all of them together."""
+        """Return the classifiers to invert, plain or after every filter, all of them together, and the four classes."""
         filtered = [f"{classifier}: {filter_}" for classifier in features.restored for filter_ in RESTORERS]
-        return [*features.scores, *([_TOGETHER] if len(features.scores) > 1 else []), *filtered]
+        return [*features.scores, *([_TOGETHER] if len(features.scores) > 1 else []), *filtered, _BY_STATE]
 
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
-        """Return guesses from one or all classifiers' scores, read as perturbed or untouched."""
+        """Return guesses from scores, read as perturbed or untouched, or from the four classes."""
+        if variant == _BY_STATE:
+            return _tell_classes(knowledge, seed).posterior(_detection_features(features))
         readings = _readings(variant, knowledge, seed)
         return _add(readings, knowledge, seed).posterior(
             np.column_stack([reading.read(features) for reading in readings])
@@ -53,7 +57,13 @@ class Detector(Attacker):
 
     def held_out(self, variant: str, knowledge: Knowledge, *, seed: int) -> Floats64 | None:
         """Return guesses of the training images from detection and scores learned without their subject."""
+        if variant == _BY_STATE:
+            return _tell_classes(knowledge, seed).held_out
         return _add(_readings(variant, knowledge, seed), knowledge, seed).held_out
+
+
+def _tell_classes(knowledge: Knowledge, seed: int) -> FittedPosterior:
+    return learn_states(_detection_features, (linear, on_ranks(kernel)), (), knowledge, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,6 +39,20 @@ def gender_in_residuals(rng):
     return evidence, None, script(LogisticRegression(), residuals, labels, names)
 
 
+def gender_in_residuals_inverted_where_perturbed(rng):
+    names, labels = people(150, 1)
+    chosen = drawn(150, rng)
+    residuals = rng.normal(size=(2, 150, 12))
+    residuals[0, :, :3] += labels[:, None]
+    residuals[1, :, :3] -= labels[:, None]
+    residuals[1, :, 3] += 6
+    scores = rng.normal(size=150)
+    evidence = Evidence(labels, *(seen(names, scores, residuals=each) for each in residuals))
+    x = evidence.release(chosen).residuals
+    four = script(LinearDiscriminantAnalysis(), x, labels + 4 * chosen, names)
+    return evidence, chosen, np.where(four > 2, four - 4, four)
+
+
 def templates_inverted_where_perturbed(rng):
     names, labels = people(120, 2)
     chosen = drawn(240, rng)
@@ -121,6 +135,7 @@ def one_template_axis_among_many(rng):
 
 LEAKS = {
     gender_in_residuals: "joined",
+    gender_in_residuals_inverted_where_perturbed: "detector",
     templates_inverted_where_perturbed: "joined",
     a_filtered_score_inverted_where_perturbed: "detector",
     templates_averaged_over_a_person: "pooled",
