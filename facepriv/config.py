@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Largest image, width x height, that is decoded; Pillow reads none above 89,478,485 pixels, whatever is set."""
     max_upload_bytes: int = Field(default=2_000_000_000, gt=0)
     """Most bytes an archive may unpack to."""
+    max_template_bytes: int = Field(default=8_000_000_000, gt=0)
+    """Most bytes that the templates of one file may take in memory, four for each number."""
     max_archive_entries: int = Field(default=100_000, gt=0)
     import_folders: str = ""
     """Folders of this machine that pages may import from, with all below them, separated as in PATH; empty for none."""

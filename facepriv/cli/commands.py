@@ -17,6 +17,7 @@ from facepriv.cli import (
     runs,
     serving,
     sharing,
+    templates,
     upkeep,
 )
 from facepriv.cli.output import error_console, json_on_stdout, plain
@@ -95,6 +96,7 @@ app.command()(serving.demo)
 app.command()(perturbing.reproduce)
 app.command()(serving.worker)
 app.command()(runs.schema)
+app.add_typer(templates.templates, name="templates")
 app.add_typer(upkeep.db, name="db")
 app.add_typer(accounts.user, name="user")
 app.add_typer(models.model, name="model")

@@ -17,6 +17,7 @@ from facepriv.cli.execution import work_here
 from facepriv.cli.options import with_fields
 from facepriv.cli.output import JsonFile, error_console, json_on_stdout, plain, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
+from facepriv.cli.templates import import_templates_file
 from facepriv.errors import FaceprivError
 from facepriv.schemas.fields import describe_fields
 from facepriv.schemas.requests import Columns, ImportRequest, PathSource
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @with_fields(ImportRequest, only=["name", "labels", "format", "retain_until"])
 @with_fields(Columns, into="columns", option="--{}-column")
 def import_command(
-    path: Annotated[Path, typer.Argument(help="Folder or zip archive of images.")],
+    path: Annotated[Path, typer.Argument(help="Folder or zip archive of images, or a file of templates.")],
     fields: dict[str, Any],
     columns: dict[str, Any],
     mapping: Annotated[str | None, typer.Option(help=f"{describe_fields(ImportRequest)['mapping'].help}.")] = None,
@@ -49,7 +50,8 @@ def import_command(
 ) -> None:
     """Import the usable images of a data set, with a reason for everything left out.
 
-    First shows what was recognised. Repeat the same command to resume an interrupted import.
+    First shows what was recognised. Repeat the same command to resume an interrupted import. A file of templates
+    (.npy, .npz, .csv, .parquet or .h5) becomes a template set; facepriv templates import has all its options.
     """
     from facepriv.datasets.gender_words import parse_mapping
     from facepriv.presentation.quality import quality_sentences
@@ -59,6 +61,12 @@ def import_command(
 
     stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
     sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
+    if _holds_templates(path):
+        _refuse_options_of_images(preview, fields, columns)
+        fields.pop("format", None)
+        columns = {"record" if role == "file" else role: column for role, column in columns.items()}
+        import_templates_file(path, sheet, mapping, columns, json_file, quality=quality, **fields)
+        return
     request = ImportRequest(
         source=PathSource(path=str(path)),
         mapping=parse_mapping(mapping) if mapping else {},
@@ -103,6 +111,20 @@ def import_command(
         "quality": None if checked is None else checked.model_dump(mode="json", by_alias=True),
     }
     write_json(json_file, document)
+
+
+def _holds_templates(path: Path) -> bool:
+    from facepriv.datasets.templates.reading import is_template_file
+
+    return is_template_file(path) and path.is_file()
+
+
+def _refuse_options_of_images(preview: bool, fields: dict[str, Any], columns: dict[str, Any]) -> None:
+    """Refuse options that a file of templates has no use for."""
+    given = ["--preview"] * preview + ["--format"] * ("format" in fields)
+    given += [f"--{role}-column" for role in ("age", "race") if role in columns]
+    if given:
+        raise typer.BadParameter("It is for images, and this is a file of templates.", param_hint=given[0])
 
 
 def _execute(store: Store, settings: Settings, job_id: int) -> JobRecord:

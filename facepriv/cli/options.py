@@ -31,6 +31,7 @@ SHORT = {
     "matchers": "matcher",
     "most_fnmr_loss": "floor",
     "parameters": "set",
+    "version": "matcher-version",
 }
 """Names of options that differ from their fields'."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -28,47 +29,65 @@ def purge(
     if (dataset is None) != expired:
         raise typer.BadParameter("Name a data set, or use --expired alone.")
     from facepriv.services.datasets import retention
+    from facepriv.services.templates.sets import expired_template_sets
     from facepriv.services.upkeep.purging import plan_purge
     from facepriv.services.upkeep.purging import purge as remove
+    from facepriv.services.upkeep.template_purging import purge_template_set
 
     with opened_store() as (store, settings):
         records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)
         plans = [plan_purge(store, record.id) for record in records]
+        going = {name for plan in plans for name in plan.template_sets}
+        sets = [each for each in expired_template_sets(store) if each.name not in going] if dataset is None else []
         if dry_run or not yes:
             say(*(sentence for plan in plans for sentence in plan.sentences))
-        if not plans:
+            say(
+                *(f"This deletes the template set {each.name!r}: {count(each.templates, 'template')}." for each in sets)
+            )
+        if not plans and not sets:
             say("No data set has passed its retention date.")
         if dry_run:
             write_json(json_file, {"schema": "facepriv.purge/1", "would_go": [asdict(plan) for plan in plans]})
             return
-        if plans and not yes:
-            typer.confirm(f"Permanently delete {count(len(plans), 'data set')}?", abort=True, err=json_on_stdout.get())
+        if (plans or sets) and not yes:
+            what = [count(len(plans), "data set")] * bool(plans) + [count(len(sets), "template set")] * bool(sets)
+            typer.confirm(f"Permanently delete {listed(what)}?", abort=True, err=json_on_stdout.get())
         reports = []
         for plan in plans:
             reports.append(remove(store, settings, plan.dataset_id, actor=get_actor(), cancel=cancel))
             say(*reports[-1].sentences)
+        of_sets = [purge_template_set(store, settings, each.id, actor=get_actor()) for each in sets]
+        say(*(sentence for each in of_sets for sentence in each.sentences))
     purged = [{**asdict(report), "complete": report.complete} for report in reports]
-    write_json(json_file, {"schema": "facepriv.purge/1", "purged": purged})
+    purged_sets = [{**asdict(report), "complete": report.complete} for report in of_sets]
+    write_json(json_file, {"schema": "facepriv.purge/1", "purged": purged, "template_sets": purged_sets})
     left = [report.dataset for report in reports if not report.complete]
+    left += [report.template_set for report in of_sets if not report.complete]
     if left:
         raise FaceprivError(f"{listed(left)} could not be deleted completely; see above.")
 
 
 def retain(
-    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    dataset: Annotated[str, typer.Argument(help="Name of the data set or template set.")],
     day: Annotated[str, typer.Argument(help="Last day on which it may be kept, such as 2027-03-31, or none.")],
 ) -> None:
-    """Set the last day on which a data set may be kept; nothing is deleted automatically."""
+    """Set the last day on which a data set or template set may be kept; nothing is deleted automatically."""
     from facepriv.services.datasets import retention
+    from facepriv.services.templates.sets import retain_template_set
 
     until = retention.read_day(day)
     with opened_store() as (store, _):
-        record = retention.retain(store, store.datasets.get(dataset).id, until, actor=get_actor())
+        of_templates = next((each for each in store.template_sets.list() if each.name == dataset), None)
+        if of_templates is not None:
+            retain_template_set(store, of_templates.id, until, actor=get_actor())
+            name = of_templates.name
+        else:
+            name = retention.retain(store, store.datasets.get(dataset).id, until, actor=get_actor()).name
     if until is None:
-        typer.echo(f"{record.name} may be kept without limit.")
+        typer.echo(f"{name} may be kept without limit.")
     else:
-        past = " That day has passed: facepriv purge --expired deletes it." if retention.is_past(record) else ""
-        typer.echo(f"{record.name} may be kept until {until}.{past}")
+        past = " That day has passed: facepriv purge --expired deletes it." if until < date.today() else ""
+        typer.echo(f"{name} may be kept until {until}.{past}")
 
 
 def collect(

@@ -257,3 +257,62 @@ class ImportRequest(Request):
         "that every classifier contradicts. It takes about as long as finding the faces; a later run computes none of "
         "it again",
     )
+
+
+class DatasetSource(Frozen):
+    """A data set of images, whose templates a matcher makes."""
+
+    type: Literal["dataset"] = "dataset"
+    dataset: str | int
+    matcher: str
+
+
+class TemplateColumns(Frozen):
+    """Columns or arrays of a table of templates, where their names are not recognised."""
+
+    template: str | None = Field(
+        default=None,
+        description="Column or array of the templates, or what the names of its numbered columns begin with",
+    )
+    record: str | None = Field(default=None, description="Column or array that names each template")
+    subject: str | None = Field(default=None, description="Column or array of the subjects")
+    gender: str | None = Field(default=None, description="Column or array of the gender labels")
+
+
+class TemplatesRequest(Request):
+    """Make a template set: of a file of templates, or of a data set of images by a matcher."""
+
+    kind: ClassVar[str] = "templates"
+
+    name: str = Field(description="What to call the template set")
+    source: Annotated[PathSource | UploadSource | DatasetSource, Field(discriminator="type")]
+    folder: str = ""
+    """Name of the private folder with what was put aside for it; empty until there is one."""
+    labels: str | None = Field(
+        default=None,
+        description="Label table (CSV) with a row for each template: by its name in the column file or, where the "
+        "templates have no names, in their order; columns for the subject and the gender label",
+    )
+    metric: Literal["cosine", "euclidean"] | None = Field(
+        default=None,
+        description="How the matcher compares templates; rows are scaled to length 1 for cosine. Default: what the "
+        "file says, otherwise cosine",
+    )
+    matcher: str = Field(default="", max_length=200, description="Name of the matcher that made the templates")
+    version: str = Field(default="", max_length=200, description="Version of that matcher")
+    mapping: dict[str, Literal["male", "female"]] = Field(
+        default_factory=dict,
+        description="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it",
+    )
+    columns: TemplateColumns = TemplateColumns()
+    retain_until: date | None = Field(
+        default=None,
+        description="Last day on which the templates may be kept, like 2027-03-31. Once it is past, facepriv says so; "
+        "nothing is removed by itself",
+    )
+    datasheet: dict[str, str] | None = None
+    quality: bool = Field(
+        default=True,
+        description="Check the quality afterwards: look for one person under several names, several people under one "
+        "name, and labels that all similar templates contradict",
+    )

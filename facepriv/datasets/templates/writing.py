@@ -20,19 +20,25 @@ def write_templates(templates: Templates, path: Path) -> None:
 
     Raises BadInputError with code ``unknown-format`` if that is none, ``cannot-write`` if the file cannot be written.
     """
-    write = WRITERS.get(path.suffix.casefold())
-    if write is None:
-        raise BadInputError(
-            f"Templates are written as {listed(list(WRITERS), 'or')}, but {path.name} ends otherwise; choose another "
-            "name.",
-            code="unknown-format",
-        )
+    write = WRITERS[check_format(path)]
     try:
         write(templates, path)
     except OSError as error:
         raise BadInputError(
             f"{path} cannot be written ({error.strerror or error}); choose another file.", code="cannot-write"
         ) from error
+
+
+def check_format(path: Path) -> str:
+    """Return what a file's name ends in; raises BadInputError with code ``unknown-format`` if that is no format."""
+    suffix = path.suffix.casefold()
+    if suffix not in WRITERS:
+        raise BadInputError(
+            f"Templates are written as {listed(list(WRITERS), 'or')}, but {path.name} ends otherwise; choose another "
+            "name.",
+            code="unknown-format",
+        )
+    return suffix
 
 
 def _write_npz(templates: Templates, path: Path) -> None:

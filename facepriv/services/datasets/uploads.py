@@ -43,6 +43,16 @@ def put_aside(folder: Path, contents: Sequence[IO[bytes]], labels: IO[bytes] | N
         raise cannot_write(error) from error
 
 
+def stored_file(folder: Path) -> Path:
+    """Return where `put_aside` has put the first file."""
+    return folder / _FILES / "0"
+
+
+def stored_labels(folder: Path) -> Path:
+    """Return where `put_aside` has put the label table."""
+    return folder / _FILES / _LABELS
+
+
 def cannot_write(error: OSError) -> StoreError:
     """Return that files cannot be put aside as an error of one sentence."""
     return StoreError(

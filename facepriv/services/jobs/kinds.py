@@ -70,6 +70,7 @@ kinds: Registry[Kind] = Registry(
         "run": "facepriv.services.runs.job:RunKind",
         "audit": "facepriv.services.audits.job:AuditKind",
         "import": "facepriv.services.datasets.import_jobs:ImportKind",
+        "templates": "facepriv.services.templates.job:TemplatesKind",
     },
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from facepriv.config import Settings
-from facepriv.schemas.requests import AuditRequest, ImportRequest, Request, RunRequest
+from facepriv.schemas.requests import AuditRequest, ImportRequest, Request, RunRequest, TemplatesRequest
 from facepriv.services.jobs.kinds import kinds
 from facepriv.store import AuditRecord, JobRecord, RunRecord, Store
 from facepriv.types import Actor
@@ -16,7 +16,9 @@ def submit(store: Store, settings: Settings, request: RunRequest, actor: Actor, 
 @overload
 def submit(store: Store, settings: Settings, request: AuditRequest, actor: Actor, once: bool = ...) -> AuditRecord: ...
 @overload
-def submit(store: Store, settings: Settings, request: ImportRequest, actor: Actor, once: bool = ...) -> JobRecord: ...
+def submit(
+    store: Store, settings: Settings, request: ImportRequest | TemplatesRequest, actor: Actor, once: bool = ...
+) -> JobRecord: ...
 def submit(store: Store, settings: Settings, request: Request, actor: Actor, once: bool = False) -> Any:
     """Put a job into the queue for a worker, write who did into the access log; return the job, or its run or audit.
 

@@ -22,6 +22,7 @@ from facepriv.own_models.stored import list_unreadable
 from facepriv.services.datasets.retention import expired
 from facepriv.services.jobs.presence import Presence, count_alive
 from facepriv.services.models.catalogue import ModelStatus, list_models
+from facepriv.services.templates.sets import expired_template_sets
 from facepriv.store import (
     ArtifactStore,
     AuditSummary,
@@ -33,6 +34,7 @@ from facepriv.store import (
     open_artifacts,
     open_store,
 )
+from facepriv.store.artifacts import TEMPLATES
 from facepriv.store.engine import Database
 from facepriv.store.inspection import find_damage
 from facepriv.weights.files import locate
@@ -168,7 +170,8 @@ def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) 
     damaged: list[tuple[str, str]] = []
     for number, file in enumerate(files, start=1):
         try:
-            artifacts.get(*file)
+            # Templates may be larger than memory.
+            artifacts.open(*file).close() if file[1] == TEMPLATES else artifacts.get(*file)
         except StoreBusyError:
             raise
         except StoreError:
@@ -296,10 +299,11 @@ def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSumm
 
 
 def check_retention(store: Store) -> Finding:
-    """Check whether a data set has passed its retention date."""
-    past = expired(store)
+    """Check whether a data set or a template set has passed its retention date."""
+    past = [(record.name, record.retain_until) for record in expired(store)]
+    past += [(record.name, record.retain_until) for record in expired_template_sets(store)]
     if past:
-        names = some([f"{record.name} ({record.retain_until})" for record in past])
+        names = some([f"{name} ({until})" for name, until in past])
         return "problem", f"Past their retention date: {names}. Delete with: facepriv purge --expired"
     return "ok", "No data set has passed its retention date."
 

@@ -15,6 +15,7 @@ from facepriv.errors import StoreError
 from facepriv.own_models.program import files_of_calls, remove_killed_calls
 from facepriv.services.datasets.import_jobs import close_import, imports_folder, list_imports
 from facepriv.services.models.probe_people import files_left, remove_probes, trained_on, unreadable_probes
+from facepriv.services.templates.job import forget_jobs
 from facepriv.services.upkeep.orphans import without_row
 from facepriv.store import Holdings, Store
 from facepriv.types import Actor
@@ -44,6 +45,8 @@ class PurgePlan:
     """Shares of these runs and audits, which end; officers' remarks stay."""
     probes: tuple[str, ...] = ()
     """Classifiers trained on it, which are deleted too."""
+    template_sets: tuple[str, ...] = ()
+    """Template sets made from it, which are deleted too."""
     busy: tuple[str, ...]
     """Active work that prevents the purge, such as ``run 7``."""
 
@@ -58,6 +61,8 @@ class PurgePlan:
             sentences.append(f"It also ends {count(self.shares, 'share')} of its results; officers' remarks stay.")
         if self.probes:
             sentences.append(f"It also deletes {_trained(self.probes)}.")
+        if self.template_sets:
+            sentences.append(f"It also deletes {_made(self.template_sets)}.")
         sentences += [_stays(name, files) for name, files in self.shared.items()]
         if self.busy:
             sentences.append(
@@ -91,6 +96,8 @@ class PurgeReport:
     """As in `PurgePlan`."""
     probes: tuple[str, ...] = ()
     """Classifiers trained on it, which were deleted too."""
+    template_sets: tuple[str, ...] = ()
+    """Template sets made from it, which were deleted too."""
     unreadable: tuple[str, ...] = ()
     """Unreadable files of probes that may have been trained on it."""
     refused: str | None
@@ -116,6 +123,8 @@ class PurgeReport:
         ]
         if self.probes:
             sentences.append(f"{_trained(self.probes)} deleted.")
+        if self.template_sets:
+            sentences.append(f"{_made(self.template_sets)} deleted.")
         if self.remaining:
             sentences.append(f"Remaining, because running work or the disk holds them: {some(self.remaining, 10)}.")
         if self.collected:
@@ -160,6 +169,7 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
         shared={name: len(hashes) for name, hashes in shared.items()},
         shares=holdings.shares,
         probes=trained_on(get_settings(), holdings.dataset.id, holdings.dataset.name),
+        template_sets=holdings.template_sets,
         busy=holdings.busy,
     )
 
@@ -167,12 +177,12 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
 def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, cancel: bool = False) -> PurgeReport:
     """Delete a data set with its images, runs, audits, measures and files, and verify it.
 
-    Runs that took candidates or learned from it, and probes trained on it, are deleted too. Its hashes are noted
-    before; afterwards the artifacts and the files that imports have set aside are searched for them. Cancelled or
-    killed runs leave perturbed images that no row refers to, so all unused files that no active work may need are
-    deleted as well, and those that stay are counted: nothing says whose they are. The database is then rewritten, so
-    that deleted rows cannot be read from its files. The access log keeps one line, with counts and no names; officers'
-    remarks stay, with the hash of what they signed.
+    Runs that took candidates or learned from it, probes trained on it and template sets made from it are deleted too.
+    Its hashes are noted before; afterwards the artifacts and the files that imports have set aside are searched for
+    them. Cancelled or killed runs leave perturbed images that no row refers to, so all unused files that no active work
+    may need are deleted as well, and those that stay are counted: nothing says whose they are. The database is then
+    rewritten, so that deleted rows cannot be read from its files. The access log keeps one line, with counts and no
+    names; officers' remarks stay, with the hash of what they signed.
 
     Parameters
     ----------
@@ -234,6 +244,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
         elsewhere=settings.executor == "dask" and bool(holdings.runs),
         shared={name: len(hashes) for name, hashes in shared.items()},
         probes=trained,
+        template_sets=holdings.template_sets,
         unreadable=unreadable,
         refused=refused or also_refused,
         erased=not_erased is None,
@@ -287,6 +298,7 @@ def _forget_imports(store: Store, settings: Settings, holdings: Holdings) -> Non
     for job in list_imports(store, settings):
         if holdings.dataset.id == job.record.dataset_id or holdings.dataset.name == job.name:
             close_import(store, settings, job.id)
+    forget_jobs(store, settings, dataset_id=holdings.dataset.id)
 
 
 def _set_aside(settings: Settings, hashes: frozenset[str]) -> Iterator[str]:
@@ -305,6 +317,10 @@ def _digest(file: Path) -> str:
 
 def _trained(names: tuple[str, ...]) -> str:
     return f"{count(len(names), 'probe')} trained on it ({some(names, 10)})"
+
+
+def _made(names: tuple[str, ...]) -> str:
+    return f"{count(len(names), 'template set')} made from it ({some(names, 10)})"
 
 
 def _numbered(noun: str, numbers: tuple[int, ...]) -> str:

@@ -1,0 +1,1 @@
+"""Template sets: imported, made from images, checked, exported."""
