@@ -2,9 +2,9 @@
 
 Usage: python benchmarks/templates_at_scale.py [--rows 1000000] [--width 512] [--formats npz npy parquet csv]
 
-The file is planted: unit rows of two templates for each person, written in parts. Every import is a process of its own,
-whose peak of resident memory the system tells; rows that are mapped from the file's cache count, too. The targets of the
-issue are a million rows of 512 numbers below 1.5 GB.
+The file is planted: unit rows of two templates for each person, written in parts. Every import is a process of its
+own, whose peak of resident memory the system tells; rows that are mapped from the file's cache count, too. The target
+is a million rows of 512 numbers below 1.5 GB.
 """
 
 from __future__ import annotations
