@@ -33,7 +33,7 @@ from facepriv.types import AttributeClassifier, CropMatcher, Face
 from facepriv.weights.files import require_all
 
 SCORE, RESTORED, TEMPLATE, CROPPED, LANDMARKS = "score", "restored", "template", "cropped", "landmarks"
-RESIDUALS, APPEARANCE, TEXTURE = "residuals", "appearance", "texture"
+RESIDUALS, APPEARANCE, TEXTURE = "residuals", "appearance", "texture-map"
 FACEPRIV = ModelRef(name="facepriv", version="")
 """In place of a model, for features that facepriv computes itself."""
 SAVE_EVERY = 16
@@ -78,7 +78,7 @@ class Measure:
     ``landmarks:LANDMARKER`` ``(2 k,)`` float32, x and y of one point after the other; one NaN where none are found
     ``residuals``            ``(r,)`` features of `facepriv.imaging.residuals`
     ``appearance``           ``(a,)`` features of `facepriv.imaging.appearance`
-    ``texture``              ``(t,)`` float32 features of `facepriv.imaging.texture`
+    ``texture-map``          ``(t,)`` float32 features of `facepriv.imaging.texture`
     ======================== ===========================================================================================
     """
 
