@@ -88,11 +88,9 @@ class ErrorsAt(Frozen):
     """FNMR of protected templates at a threshold of their own, at which their own FMR is at most the target."""
 
     def loss(self, comparison: Comparison) -> float | None:
-        """Return how far FNMR is above the untouched one: at that threshold or at their own, whichever is more."""
-        before = self.untouched.value
-        after = [self.fnmr[comparison].value, self.own_fnmr[comparison].value]
-        known = [value for value in after if value is not None]
-        return None if before is None or not known else max(known) - before
+        """Return how far FNMR is above the untouched one, each at a threshold of its own where FMR is at the target."""
+        before, after = self.untouched.value, self.own_fnmr[comparison].value
+        return None if before is None or after is None else after - before
 
 
 class TemplateMatching(Frozen):
