@@ -518,13 +518,14 @@ def _check_name(name: str) -> None:
 
 
 def _refuse_taken(session: Session, name: str) -> None:
-    if session.scalar(select(DatasetRow.id).where(DatasetRow.ready, DatasetRow.name == name)) is not None:
-        raise _name_taken(name)
+    for row, noun in ((DatasetRow, "data set"), (TemplateSetRow, "template set")):
+        if session.scalar(select(row.id).where(row.ready, row.name == name)) is not None:
+            raise _name_taken(name, noun)
 
 
-def _name_taken(name: str) -> BadInputError:
+def _name_taken(name: str, noun: str = "data set") -> BadInputError:
     return BadInputError(
-        f"There is already a data set called {name!r}; choose another name or delete that one first.",
+        f"There is already a {noun} called {name!r}; choose another name or delete that one first.",
         code="name-taken",
     )
 

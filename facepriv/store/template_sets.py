@@ -51,9 +51,9 @@ class TemplateSetStore:
 
     Contract. A set is listed and found only once all of it is there; one whose saving was interrupted at any moment, by
     a kill too, leaves nothing that any method here shows. A set never changes but for how long it may be kept, its data
-    sheet and its quality report. Names are unique among template sets and differ from those of data sets when they are
-    given. One that was made from a data set goes with it (`DatasetStore.delete`). Methods that take ``set_id`` raise
-    UnknownNameError if there is no such set, and every method raises StoreError if the database cannot be used.
+    sheet and its quality report. Names are unique among template sets and data sets together. A set that was made from
+    a data set goes with it (`DatasetStore.delete`). Methods that take ``set_id`` raise UnknownNameError if there is no
+    such set, and every method raises StoreError if the database cannot be used.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore, leftovers: Leftovers) -> None:
@@ -156,7 +156,7 @@ class TemplateSetStore:
         record = self.get(key)
         with self._artifacts.open(record.rows_sha256, TEMPLATES) as file:
             rows = map_rows(file)
-        records, subjects, labels = unpack_records(self._artifacts.get(record.records_sha256, RECORDS))
+        records, subjects, labels = self.read_records(key)
         return Templates(
             rows=rows,
             records=records,
@@ -166,6 +166,22 @@ class TemplateSetStore:
             matcher=record.matcher,
             version=record.version,
         )
+
+    def read_records(self, key: int | str) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.int8]]:
+        """Return records, subjects and labels of a set, ``(n,)`` each; raises as `read`."""
+        return unpack_records(self._artifacts.get(self.get(key).records_sha256, RECORDS))
+
+    def read_rows(self, key: int | str, places: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the templates ``(k, d)`` at some places, for which the others need no memory; raises as `read`."""
+        record = self.get(key)
+        rows = np.empty((len(places), record.width), np.float32)
+        with self._artifacts.open(record.rows_sha256, TEMPLATES) as file:
+            _read_header(file)
+            start = file.tell()
+            for row, place in zip(rows, places.tolist(), strict=True):
+                file.seek(start + place * 4 * record.width)
+                file.readinto(row.data)
+        return rows
 
     def save_datasheet(self, set_id: int, datasheet: Mapping[str, Any]) -> None:
         """Replace a set's data sheet."""
@@ -209,12 +225,17 @@ class TemplateSetStore:
 
 def map_rows(file: IO[bytes]) -> NDArray[np.float32]:
     """Map the array of an ``.npy`` file into memory, read-only; the file may be closed afterwards."""
-    npy.read_magic(file)
-    shape, _, dtype = npy.read_array_header_1_0(file)
+    shape, _, dtype = _read_header(file)
     # A file of which nothing is left but its header cannot be mapped.
     if 0 in shape:
         return np.empty(shape, dtype)
     return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape).view(np.ndarray)
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    npy.read_magic(file)
+    shape, fortran, dtype = npy.read_array_header_1_0(file)
+    return shape, fortran, dtype
 
 
 def pack_records(records: Sequence[str], subjects: Sequence[str], labels: NDArray[Any]) -> bytes:
@@ -258,8 +279,7 @@ def _check_content(content: TemplateRows) -> tuple[int, int]:
     """Return how many templates of how many numbers there are."""
     if isinstance(content.rows, Path):
         with content.rows.open("rb") as file:
-            npy.read_magic(file)
-            shape, fortran, dtype = npy.read_array_header_1_0(file)
+            shape, fortran, dtype = _read_header(file)
     else:
         shape, fortran, dtype = content.rows.shape, False, content.rows.dtype
     fits = len(shape) == 2 and min(shape) > 0 and not fortran and dtype == np.float32

@@ -106,6 +106,9 @@ def test_a_name_is_given_once(store: Store) -> None:
             store.template_sets.check_name(name)
         assert caught.value.code == "name-taken"
     store.template_sets.check_name("other")
+    with pytest.raises(BadInputError) as caught:
+        store.datasets.check_name("staff")
+    assert caught.value.code == "name-taken"
 
 
 def test_unknown_sets(store: Store) -> None:

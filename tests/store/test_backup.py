@@ -19,10 +19,11 @@ from facepriv.errors import BadInputError, StorageFullError, StoreError
 from facepriv.store import backup, migrate, open_store
 from facepriv.store.backup import back_up, describe_tables, restore
 from facepriv.store.engine import Database
+from facepriv.store.records import NewTemplateSet
 from facepriv.store.rows import AccessRow, AttemptRow
 from tests.actors import ADA
 from tests.store.old_databases import write_stored_database
-from tests.store_examples import failures_since
+from tests.store_examples import failures_since, template_rows
 
 KINDS = ["sqlite", "postgresql"]
 
@@ -81,6 +82,8 @@ def stored(tmp_path: Path) -> Settings:
     with open_store(settings) as store:
         for user in store.users.list():
             store.sessions.revoke_all(user.id)
+        new = NewTemplateSet(name="vault", source="a file", reader="npz", problems=({"code": "zero-row", "count": 1},))
+        store.template_sets.save(new, template_rows())
     with opened(settings) as database, database.writing() as session:
         session.execute(delete(AttemptRow))
     return settings
@@ -108,7 +111,7 @@ def test_nothing_is_lost_between_any_two_databases(
     first, second = settings_for(source), settings_for(target)
     assert restored(saved, first) == migrate.head()
     again = saved.with_name("again.backup")
-    assert backed_up(first, again) == 8 + 6 + 1, "files of images, of images as runs left them, and learnt, once each"
+    assert backed_up(first, again) == 8 + 6 + 1 + 2, "of images, of images as runs left them, learnt, and of templates"
     restored(again, second)
     assert everything(second) == everything(first) == everything(stored)
     assert everything(second)["last ids"]["runs"] == 6, "run 6 was deleted, and its number is not given again"

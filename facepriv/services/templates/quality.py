@@ -7,8 +7,7 @@ whole subjects are compared, always the same ones, and the report says how many 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +53,8 @@ def check_template_quality(
     """
     begun = time.monotonic()
     record = store.template_sets.get(template_set)
-    templates = store.template_sets.read(record.id)
-    report = quality_of(record, templates, begun, check)
+    _, subjects, labels = store.template_sets.read_records(record.id)
+    report = _report(store, record, _codes(subjects), labels, begun, check)
     store.template_sets.save_quality(record.id, report.model_dump(mode="json", by_alias=True))
     return report
 
@@ -94,14 +93,18 @@ def doubtful_templates(templates: Templates, report: TemplateQualityReport) -> d
     }
 
 
-def quality_of(
-    record: TemplateSetRecord, templates: Templates, begun: float, check: Callable[[], None] = no_check
+def _report(
+    store: Store,
+    record: TemplateSetRecord,
+    codes: Integers,
+    all_labels: NDArray[np.int8],
+    begun: float,
+    check: Callable[[], None],
 ) -> TemplateQualityReport:
-    """Return the report of a set's templates."""
-    codes = np.unique(templates.subjects, return_inverse=True)[1]
+    """Return the report of a set, whose subjects have these numbers."""
     places = _sample(codes, MOST_COMPARED)
-    rows = _scaled(np.array(templates.rows[places]), templates.metric)
-    subjects, labels = codes[places], templates.labels[places]
+    rows = _scaled(store.template_sets.read_rows(record.id, places), record.metric)
+    subjects, labels = codes[places], all_labels[places]
     not_checked = []
     pairs = Pairs(rows, None, list(map(str, subjects.tolist())), _compare)
     found = find_alike(pairs, check=check)
@@ -129,14 +132,15 @@ def quality_of(
             f"Of {len(codes):,} templates, {len(places):,} of {len(np.unique(subjects)):,} subjects drawn at random "
             "were compared; the others were not."
         )
-    both = {(int(code), int(label)) for code, label in zip(codes, templates.labels, strict=True)}
+    # Each subject with each label that it has.
+    of_subjects = np.unique(codes * 3 + all_labels + 1) % 3 - 1
     return TemplateQualityReport(
         rows_sha256=record.rows_sha256,
         records_sha256=record.records_sha256,
         templates=len(codes),
         subjects=int(codes.max()) + 1,
-        labels=_by_label(templates.labels.tolist()),
-        subject_labels=_by_label([label for _, label in both]),
+        labels=_by_label(all_labels),
+        subject_labels=_by_label(of_subjects),
         templates_per_subject=_per_subject(np.bincount(codes)),
         compared=len(places),
         alike=alike,
@@ -219,7 +223,7 @@ def _doubtful_labels(
     return DoubtfulLabels(
         neighbours=NEIGHBOURS,
         judged=len(judged),
-        found=_by_label([int(labels[place]) for place in contradicted]),
+        found=_by_label(labels[contradicted]),
         templates=[int(places[place]) for place in contradicted[:LISTED]],
     )
 
@@ -237,6 +241,12 @@ def _label(label: int) -> Label:
     return GENDER_NAMES.get(label, "unlabelled")
 
 
-def _by_label(labels: Sequence[int]) -> dict[Label, int]:
-    counts = Counter(map(_label, labels))
-    return {label: counts[label] for label in LABELS}
+def _by_label(labels: NDArray[np.integer]) -> dict[Label, int]:
+    counts: dict[Label, int] = dict.fromkeys(LABELS, 0)
+    return counts | {_label(label): int((labels == label).sum()) for label in (FEMALE, MALE, 0)}
+
+
+def _codes(subjects: NDArray[np.str_]) -> Integers:
+    """Return subjects as numbers from 0 in the order in which they come."""
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(subject, len(known)) for subject in subjects.tolist()], dtype=np.int64)

@@ -15,11 +15,12 @@ from facepriv.services.jobs.presence import Presence
 from facepriv.services.models.catalogue import list_models, status_of
 from facepriv.services.upkeep.doctor import Check, check_disks, check_models, examine
 from facepriv.store import DatasetRecord, Store, migrate, open_store
+from facepriv.store.records import NewTemplateSet
 from facepriv.store.rows import DatasetRow
 from facepriv.types import ModelCard, WeightFile
 from tests.actors import ADA
 from tests.store import tampering
-from tests.store_examples import create, put_images, spec_for
+from tests.store_examples import create, put_images, spec_for, template_rows
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -263,6 +264,19 @@ def test_data_sets_past_their_day(settings: Settings, store: Store, studio: Data
     assert troubles(settings) == {
         "retention": f"Past their retention date: studio ({yesterday}). Delete with: facepriv purge --expired"
     }
+
+
+def test_template_sets_are_looked_after(settings: Settings, store: Store) -> None:
+    yesterday = date.today() - timedelta(days=1)
+    new = NewTemplateSet(name="vault", source="", reader="", retain_until=yesterday)
+    saved = store.template_sets.save(new, template_rows())
+    past = f"Past their retention date: vault ({yesterday}). Delete with: facepriv purge --expired"
+    assert troubles(settings) == {"retention": past}
+    file = store.artifacts.path(saved.rows_sha256, ".npy")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert f"({saved.rows_sha256[:12]}.npy)" in troubles(settings)["artifact contents"]
+    file.unlink()
+    assert "1 file of vault missing" in troubles(settings)["artifact files"]
 
 
 def test_a_tampered_access_log_is_a_problem(settings: Settings, store: Store) -> None:
