@@ -119,12 +119,21 @@ class Protection(ABC):
     def learn(self, lesson: Lesson) -> Arrays:
         """Learn named arrays from labelled templates; all that the maps need."""
 
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw what the key decides for each template ``(n, k)``, for a protection whose card says that it is keyed."""
+        return np.zeros((len(draws.subjects), 0))
+
     @abstractmethod
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Map templates ``(n, d)`` to protected ones ``(n, d)``, of any length.
 
-        Every row's result depends on that row, its subject's draws and its label alone. ``labels`` are 0 where none is
-        known.
+        Every row's result depends on that row, on what `draw` drew for it and on its label alone. It is computed by
+        arithmetic and the functions that `facepriv.protect.onnx_export` knows, so that the map can be exported.
+
+        Parameters
+        ----------
+        drawn : (n, k) what `draw` returned.
+        men : (n, 1) 1 for men, 0 for women, where the label is told; zeros where it is not.
         """
 
     def map_probe_rows(self, arrays: Arrays, rows: Floats64) -> Floats64:
@@ -232,24 +241,40 @@ class FittedProtection:
             With code ``bad-shape``, ``not-finite``, ``zero-template``, ``not-unit``, ``no-subject``, ``no-key``,
             ``short-key`` or ``no-label``.
         """
-        rows, subjects = np.asarray(rows), np.asarray(subjects, dtype=np.str_)
+        rows, subjects = np.asarray(rows), np.asarray(subjects)
         _check_shape(rows, self.width)
         if subjects.shape != (len(rows),):
             raise BadInputError(
                 f"Expected a subject for each of {len(rows)} templates, got an array of shape {subjects.shape}.",
                 code="bad-shape",
             )
+        self._check_draw(subjects, key)
+        men = self._men(labels, len(rows))
+
+        def map_block(block: slice, values: Floats64) -> Floats64:
+            drawn = self.draw(subjects[block], key=key)
+            return self.protection.map_rows(
+                self.arrays, values, _filled(drawn, len(values)), _filled(men[block], len(values))
+            )
+
+        return self._in_blocks(rows, map_block, out)
+
+    def draw(self, subjects: NDArray[np.str_], *, key: bytes | None = None) -> Floats64:
+        """Draw what the key decides for the subjects ``(n,)`` of templates: ``(n, k)``, nothing without a key.
+
+        An exported map takes this as its input. Raises BadInputError as `protect` does.
+        """
+        subjects = np.asarray(subjects)
+        self._check_draw(subjects, key)
+        if not self.card.keyed:
+            return np.zeros((len(subjects), 0))
+        return self.protection.draw(self.arrays, Draws(key, subjects))
+
+    def _check_draw(self, subjects: NDArray[np.str_], key: bytes | None) -> None:
         if (subjects == "").any():
             raise BadInputError("Expected a subject for every template, got an empty name.", code="no-subject")
         if self.card.keyed:
             check_key(key)
-        known = self._known_labels(labels, len(rows))
-
-        def map_block(block: slice, values: Floats64) -> Floats64:
-            own = Draws(key if self.card.keyed else None, _filled(subjects[block], len(values)))
-            return self.protection.map_rows(self.arrays, values, own, _filled(known[block], len(values)))
-
-        return self._in_blocks(rows, map_block, out)
 
     def map_probes(self, rows: Rows) -> Rows:
         """Map probes ``(n, d)`` as they have to be before they are compared; unless the card says so, leave them.
@@ -273,8 +298,9 @@ class FittedProtection:
             self.arrays, np.asarray(references, np.float64), np.asarray(probes, np.float64), self.metric
         )
 
-    def _known_labels(self, labels: NDArray[np.integer[Any]] | None, count: int) -> Integers:
-        known = np.zeros(count, dtype=np.int64)
+    def _men(self, labels: NDArray[np.integer[Any]] | None, count: int) -> Floats64:
+        """Return ``(n, 1)`` 1 for men, 0 for women and where labels are not told."""
+        men = np.zeros((count, 1))
         if self.card.label_at_enrolment == "label":
             if labels is None or np.shape(labels) != (count,) or not np.isin(labels, (MALE, FEMALE)).all():
                 raise BadInputError(
@@ -282,8 +308,8 @@ class FittedProtection:
                     "or choose a protection that needs none.",
                     code="no-label",
                 )
-            known[:] = labels
-        return known
+            men[:, 0] = np.asarray(labels) == MALE
+        return men
 
     def _in_blocks(self, rows: Rows, map_block: Any, out: Rows | None) -> Rows:
         """Map rows in blocks of one size, the last one filled up: a sum's order depends on the shape of the block."""

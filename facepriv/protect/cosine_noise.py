@@ -8,7 +8,7 @@ from pydantic import Field
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
 from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64
 
 
 class Parameters(base.Parameters):
@@ -34,15 +34,19 @@ class CosineNoise(Protection):
     )
 
     def learn(self, lesson: Lesson) -> Arrays:
-        """Learn nothing."""
-        return {}
+        """Learn nothing but how many numbers a template has."""
+        return {"width": np.asarray(lesson.rows.shape[1])}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw normal numbers ``(n, d)``, whose direction is as likely as any other."""
+        return draws.normal(int(arrays["width"]))
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Turn the templates; where the metric is Euclidean their lengths stay."""
         cosine = self.parameters.cosine
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
         units = rows / lengths
-        noise = draws.normal(rows.shape[1])
-        noise -= (noise * units).sum(axis=1, keepdims=True) * units
-        noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-300)
-        return np.asarray(lengths * (cosine * units + np.sqrt(1 - cosine**2) * noise))
+        across = drawn - (drawn * units).sum(axis=1, keepdims=True) * units
+        noise = across / np.sqrt((across * across).sum(axis=1, keepdims=True))
+        result: Floats64 = lengths * (cosine * units + float(np.sqrt(1 - cosine**2)) * noise)
+        return result

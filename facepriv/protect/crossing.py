@@ -45,9 +45,12 @@ class Crossing(LabelledProtection):
             "female_map": maps.to_male,
         }
 
-    def map_labelled(self, arrays: Arrays, rows: Floats64, draws: Draws, men: Floats64) -> Floats64:
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw who is mapped: ``(n, 1)`` 1 or 0."""
+        return np.where(draws.uniform(1) < self.parameters.proportion, 1.0, 0.0)
+
+    def map_labelled(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Map whom the key drew."""
         to_female = arrays["female_mean"] + (rows - arrays["male_mean"]) @ arrays["male_map"]
         to_male = arrays["male_mean"] + (rows - arrays["female_mean"]) @ arrays["female_map"]
-        drawn = draws.uniform(1) < self.parameters.proportion
-        return np.asarray(np.where(drawn, np.where(men > 0, to_female, to_male), rows))
+        return np.where(drawn > 0, np.where(men > 0, to_female, to_male), rows)

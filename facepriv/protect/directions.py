@@ -15,4 +15,5 @@ def orthonormal(columns: Floats64) -> Floats64:
 
 def without(rows: Floats64, basis: Floats64, middle: Floats64) -> Floats64:
     """Return rows ``(n, d)`` with their coordinates along a basis ``(d, k)`` replaced by those of ``middle (d,)``."""
-    return np.asarray(rows - ((rows - middle) @ basis) @ basis.T)
+    result: Floats64 = rows - ((rows - middle) @ basis) @ basis.T
+    return result

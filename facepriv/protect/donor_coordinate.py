@@ -55,12 +55,15 @@ class DonorCoordinate(Protection):
             "women": along[lesson.labels == FEMALE],
         }
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
-        """Replace the coordinates by the donors'."""
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw the donors, and return their coordinates ``(n, k)``."""
         man, which = np.split(draws.uniform(2), 2, axis=1)
         men, women = arrays["men"], arrays["women"]
-        donors = np.where(man < 0.5, men[_index(which, men)], women[_index(which, women)])
-        return replace_coordinates(rows, arrays["basis"], arrays["middle"], donors)
+        return np.where(man < 0.5, men[_index(which, men)], women[_index(which, women)])
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
+        """Replace the coordinates by the donors'."""
+        return replace_coordinates(rows, arrays["basis"], arrays["middle"], drawn)
 
 
 def _index(uniform: Floats64, pool: Floats64) -> Integers:
@@ -69,4 +72,5 @@ def _index(uniform: Floats64, pool: Floats64) -> Integers:
 
 def replace_coordinates(rows: Floats64, basis: Floats64, middle: Floats64, coordinates: Floats64) -> Floats64:
     """Return rows ``(n, d)`` with the coordinates ``(n, k)`` along a basis ``(d, k)``, counted from a middle."""
-    return np.asarray(rows + (coordinates - (rows - middle) @ basis) @ basis.T)
+    result: Floats64 = rows + (coordinates - (rows - middle) @ basis) @ basis.T
+    return result

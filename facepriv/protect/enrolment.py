@@ -10,8 +10,7 @@ from pydantic import Field
 
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
-from facepriv.protect.draws import Draws
-from facepriv.types import FEMALE, MALE, Floats64, Integers
+from facepriv.types import Floats64
 
 _GUESS = "guess_"
 
@@ -44,7 +43,7 @@ class LabelledProtection(Protection):
         """Learn named arrays from labelled templates."""
         raise NotImplementedError
 
-    def map_labelled(self, arrays: Arrays, rows: Floats64, draws: Draws, men: Floats64) -> Floats64:
+    def map_labelled(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Map templates ``(n, d)`` by label: ``men (n, 1)`` is 1 for men and 0 for women."""
         raise NotImplementedError
 
@@ -57,18 +56,17 @@ class LabelledProtection(Protection):
         return arrays
 
     @final
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Map each template by its label."""
         if self.guesses:
-            scores = rows @ arrays[_GUESS + "weights"] - arrays[_GUESS + "threshold"]
-            labels = np.where(scores >= 0, MALE, FEMALE)
-        return self.map_labelled(arrays, rows, draws, (labels == MALE).astype(np.float64)[:, None])
+            men = np.where(rows @ arrays[_GUESS + "weights"] >= arrays[_GUESS + "threshold"], 1.0, 0.0)
+        return self.map_labelled(arrays, rows, drawn, men)
 
 
 def learn_guess(lesson: Lesson) -> Arrays:
-    """Learn Fisher's linear discriminant with a shrunk covariance: ``weights (d,)`` and ``threshold ()``."""
+    """Learn Fisher's linear discriminant with a shrunk covariance: ``weights (d, 1)`` and ``threshold ()``."""
     from sklearn.covariance import ledoit_wolf
 
     covariance, _ = ledoit_wolf(lesson.deviations, assume_centered=True)
     weights = np.linalg.solve(covariance, lesson.gap)
-    return {"weights": weights, "threshold": np.asarray(lesson.middle @ weights)}
+    return {"weights": weights[:, None], "threshold": np.asarray(lesson.middle @ weights)}

@@ -6,6 +6,10 @@ may leak as much, however little it tells of identity. The few that tell most of
 coordinates that a key draws, one set a person. Among those that stay, the difference of the means is projected out,
 estimated as a normal prior of equal variance in all directions has it (empirical Bayes; Efron and Morris, 1973).
 
+Where the metric is the cosine, the length that is missing goes to the mean template's direction, which all people
+share: on the sphere the cosine then tells as much as the distance does. The cosine of what is left alone would not: it
+makes everybody as far from the middle as anybody.
+
 Measurements: docs/adr/0036-the-recommended-protection-is-an-identity-subspace.md.
 """
 
@@ -16,14 +20,21 @@ from pydantic import Field
 
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, unit_rows
-from facepriv.protect.directions import orthonormal
 from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64, Metric
 
 LEAST_DIRECTIONS, MOST_DIRECTIONS = 20, 60
 """Directions that stay by default, whatever the number of people: with fewer, people are confused; of more, nothing was
 measured that would help."""
 PEOPLE_PER_DIRECTION = 3
+_MOST_ROWS = 3000
+"""Templates among which scores are compared, at most."""
+_HIGH = 0.9
+"""Quantile of non-mated scores that is to stay where it is; a higher one would hang on a few pairs that look alike."""
+_LONGEST = 0.97
+"""Length of the coordinates that stay, at most, so that something is left along the axis."""
+_LEAST_WEIGHT = 0.3
+"""Cosine between what stays and a protected template, at least."""
 
 
 class Parameters(base.Parameters):
@@ -37,9 +48,6 @@ class Parameters(base.Parameters):
         f"{PEOPLE_PER_DIRECTION} people that it is fitted to, {LEAST_DIRECTIONS} to {MOST_DIRECTIONS}.",
     )
     drawn: int = Field(32, ge=0, le=1024, description="Directions along which the key draws coordinates.")
-    drawn_share: float = Field(
-        0.5, ge=0, lt=1, description="Share of the drawn coordinates in the squared length of what tells people apart."
-    )
 
 
 class IdentitySubspace(Protection):
@@ -62,68 +70,120 @@ class IdentitySubspace(Protection):
     def learn(self, lesson: Lesson) -> Arrays:
         """Learn the directions that stay, and those that are drawn with their spreads."""
         middle, width = lesson.middle, lesson.rows.shape[1]
-        axis = orthonormal(middle[:, None]) if lesson.metric == "cosine" else np.zeros((width, 0))
-        deviations = lesson.deviations - (lesson.deviations @ axis) @ axis.T
-        gap = lesson.gap - axis @ (axis.T @ lesson.gap)
-        covariance = (deviations * lesson.weights[:, None]).T @ deviations
-        variances, vectors = np.linalg.eigh(covariance)
-        # The axis itself has no variance left and comes last.
-        variances, vectors = variances[::-1][: width - axis.shape[1]], vectors[:, ::-1][:, : width - axis.shape[1]]
-        variances = np.maximum(variances, 0.0)
+        axis = _unit(middle) if lesson.metric == "cosine" else np.zeros(width)
+        across = np.linalg.svd(axis[:, None], full_matrices=True)[0][:, 1:] if axis.any() else np.eye(width)
+        deviations = lesson.deviations @ across
+        vectors = across @ np.linalg.eigh(_covariance_of_people(deviations, lesson))[1][:, ::-1]
+        variances = lesson.weights @ (lesson.deviations @ vectors) ** 2
 
         count = min(self._count(lesson.people), vectors.shape[1])
-        gender = _posterior_gap(vectors.T @ gap, variances, lesson.people)[:count, None]
-        left = np.linalg.svd(gender, full_matrices=True)[0]
-        stays = vectors[:, :count] @ left[:, 1:]
-        along = left[:, 0]
-        drawn = np.column_stack([vectors[:, :count] @ along, vectors[:, count:]])[:, : self._drawn]
-        gendered = float(along**2 @ variances[:count] + (along @ gender[:, 0]) ** 2 / 4)
-        spreads = np.sqrt(np.concatenate([[gendered], variances[count:]]))
-        identity = float(variances[:count].sum() - along**2 @ variances[:count])
+        gender = _posterior_gap(vectors.T @ lesson.gap, variances, lesson.people)[:count]
+        # The first column of an orthogonal matrix along gender, the others across.
+        turned = np.linalg.svd(gender[:, None], full_matrices=True)[0]
+        stays = vectors[:, :count] @ turned[:, 1:]
+        drawn = np.column_stack([vectors[:, :count] @ turned[:, 0], vectors[:, count:]])[:, : self.parameters.drawn]
+        spreads = np.sqrt(lesson.weights @ ((lesson.rows - middle) @ drawn) ** 2)
+        if axis.any():
+            # What is lost of people's variance is made up for.
+            stays = stays * np.sqrt((1 - middle @ middle) / (lesson.weights @ ((lesson.rows @ stays) ** 2).sum(axis=1)))
+        length = _length_that_leaves_scores(lesson, stays, axis) if drawn.shape[1] else 0.0
         return {
             "middle": middle,
             "axis": axis,
             "stays": stays,
             "drawn": drawn,
-            "spreads": spreads[: self._drawn],
-            "size": np.sqrt(np.asarray(identity)),
+            "spreads": spreads,
+            "length": np.asarray(length),
         }
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
-        """Reduce templates, and draw what is missing."""
-        normal = draws.normal(len(arrays["spreads"])) * arrays["spreads"]
-        # All of one length: the length of what is drawn must not depend on who it is drawn for.
-        noise = unit_rows(normal) if normal.shape[1] else normal
-        return self._composed(arrays, rows, noise)
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw coordinates ``(n, k)`` of one length: how much is drawn must not depend on who it is drawn for."""
+        return float(arrays["length"]) * unit_rows(draws.normal(len(arrays["spreads"])) * arrays["spreads"])
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
+        """Reduce templates, and add what was drawn."""
+        reduced = self.map_probe_rows(arrays, rows)
+        length = float(arrays["length"]) if arrays["axis"].any() else 0.0
+        result: Floats64 = float(np.sqrt(1 - length**2)) * reduced + drawn @ arrays["drawn"].T
+        return result
 
     def map_probe_rows(self, arrays: Arrays, rows: Floats64) -> Floats64:
         """Reduce probes; nothing is drawn for them."""
-        return self._composed(arrays, rows, None)
-
-    def _composed(self, arrays: Arrays, rows: Floats64, noise: Floats64 | None) -> Floats64:
-        share = self.parameters.drawn_share if noise is not None and noise.shape[1] else 0.0
-        axis, middle = arrays["axis"], arrays["middle"]
-        identity = (rows - middle) @ arrays["stays"]
-        if axis.shape[1]:
-            # On the sphere: the common direction as long as it is on average, the rest shared out.
-            rest = np.sqrt(max(1 - float(middle @ middle), 0.0))
-            composed = middle + rest * np.sqrt(1 - share) * unit_rows(identity) @ arrays["stays"].T
-            length = rest * np.sqrt(share)
-        else:
-            composed = middle + identity @ arrays["stays"].T
-            length = arrays["size"] * np.sqrt(share / (1 - share))
-        if share:
-            assert noise is not None
-            composed = composed + length * noise @ arrays["drawn"].T
-        return np.asarray(composed)
+        return reduce_rows(rows, arrays["stays"], arrays["axis"], arrays["middle"])
 
     def _count(self, people: int) -> int:
         given: int | None = self.parameters.directions
         return given or min(max(people // PEOPLE_PER_DIRECTION, LEAST_DIRECTIONS), MOST_DIRECTIONS)
 
-    @property
-    def _drawn(self) -> int:
-        return int(self.parameters.drawn)
+
+def reduce_rows(rows: Floats64, stays: Floats64, axis: Floats64, middle: Floats64) -> Floats64:
+    """Return rows ``(n, d)`` reduced to the directions ``(d, k)`` that stay.
+
+    With an axis ``(d,)`` they lie on the sphere: the coordinates along the directions that stay, stretched as much as
+    these are longer than 1, and what is missing along the axis. With an axis of zeros what is missing is as in the
+    middle ``(d,)``.
+    """
+    if not axis.any():
+        result: Floats64 = middle + ((rows - middle) @ stays) @ stays.T
+        return result
+    size = float(np.linalg.norm(stays[:, 0]))
+    identity = rows @ stays
+    lengths = np.sqrt((identity * identity).sum(axis=1, keepdims=True))
+    identity = identity * (_LONGEST / np.maximum(lengths, _LONGEST))
+    missing = np.sqrt(1.0 - (identity * identity).sum(axis=1, keepdims=True))
+    result = identity @ (stays.T / size) + missing * axis
+    return result
+
+
+def _unit(vector: Floats64) -> Floats64:
+    """Return a vector of length 1; of no direction the first one."""
+    return np.asarray(unit_rows(vector[None])[0])
+
+
+def _covariance_of_people(deviations: Floats64, lesson: Lesson) -> Floats64:
+    """Return the covariance ``(d, d)`` of people, less what the templates of one person differ by.
+
+    It may have negative values, where people differ less than their templates do.
+    """
+    images = np.bincount(lesson.subjects)
+    means = np.zeros((lesson.people, deviations.shape[1]))
+    np.add.at(means, lesson.subjects, deviations / images[lesson.subjects][:, None])
+    person_weights = np.bincount(lesson.subjects, lesson.weights)
+    between = (means * person_weights[:, None]).T @ means
+    within = deviations - means[lesson.subjects]
+    freedom = float(np.sum(images - 1))
+    if not freedom:
+        return np.asarray(between)
+    # A mean of k templates differs from the person by 1 / k of the variance of one.
+    return np.asarray(between - (within.T @ within) / freedom * (person_weights @ (1 / images)))
+
+
+def _length_that_leaves_scores(lesson: Lesson, stays: Floats64, axis: Floats64) -> float:
+    """Return the length of what is drawn at which high scores of different people are as high as untouched ones.
+
+    Of cosines: a protected template scores ``sqrt(1 - length^2)`` of what a reduced one does. Of distances: its squared
+    distance from a probe is ``length^2`` greater.
+    """
+    chosen = np.sort(lesson.rng.permutation(len(lesson.rows))[:_MOST_ROWS])
+    rows, subjects = lesson.rows[chosen], lesson.subjects[chosen]
+    other = subjects[:, None] != subjects
+    before, after = (
+        float(np.quantile(_scores(one, lesson.metric)[other], _HIGH))
+        for one in (rows, reduce_rows(rows, stays, axis, lesson.middle))
+    )
+    if lesson.metric == "cosine":
+        weight = np.clip(before / max(after, 1e-300), _LEAST_WEIGHT, 1.0)
+        return float(np.sqrt(1 - weight**2))
+    return float(np.sqrt(max(after - before, 0.0)))
+
+
+def _scores(rows: Floats64, metric: Metric) -> Floats64:
+    """Return cosines, or negative squared distances, of rows ``(n, d)`` among each other."""
+    inner = rows @ rows.T
+    if metric == "cosine":
+        return np.asarray(inner)
+    squares = (rows**2).sum(axis=1)
+    return np.asarray(2 * inner - squares[:, None] - squares)
 
 
 def _posterior_gap(gap: Floats64, variances: Floats64, people: int) -> Floats64:

@@ -10,8 +10,7 @@ from pydantic import Field
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
 from facepriv.protect.directions import orthonormal, without
-from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64
 
 _STRENGTH = 10.0
 """Inverse penalty of the classifiers, for features of unit size."""
@@ -57,6 +56,6 @@ class Inlp(Protection):
             basis = np.hstack([basis, orthonormal(direction)])
         return {"basis": basis, "middle": middle}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Project the directions out."""
         return without(rows, arrays["basis"], arrays["middle"])

@@ -7,9 +7,8 @@ from pydantic import Field
 
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
-from facepriv.protect.draws import Draws
 from facepriv.protect.elimination import eliminate
-from facepriv.types import Flags, Floats64, Integers
+from facepriv.types import Flags, Floats64
 
 
 class Parameters(base.Parameters):
@@ -40,13 +39,14 @@ class Ive(Protection):
         """Learn which numbers are left."""
         return {"left": eliminate_in(lesson, lesson.rows, self.parameters).astype(np.float64)}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Set the others to zero."""
         return self.map_probe_rows(arrays, rows)
 
     def map_probe_rows(self, arrays: Arrays, rows: Floats64) -> Floats64:
         """Set the others to zero."""
-        return np.asarray(rows * arrays["left"])
+        result: Floats64 = rows * arrays["left"]
+        return result
 
 
 def eliminate_in(lesson: Lesson, x: Floats64, parameters: Parameters) -> Flags:

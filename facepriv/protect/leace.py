@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
-from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64
 
 _LEAST_VARIANCE = 1e-10
 """Share of the greatest variance below which a direction counts as absent."""
@@ -40,15 +39,16 @@ class Leace(Protection):
         whitened = vectors.T @ cross / np.sqrt(values)
         length = float(np.linalg.norm(whitened))
         if length < 1e-12:
-            zero = np.zeros(len(mean))
+            zero = np.zeros((len(mean), 1))
             return {"mean": mean, "read": zero, "direction": zero}
         whitened = whitened / length
         return {
             "mean": mean,
-            "read": vectors @ (whitened / np.sqrt(values)),
-            "direction": vectors @ (whitened * np.sqrt(values)),
+            "read": (vectors @ (whitened / np.sqrt(values)))[:, None],
+            "direction": (vectors @ (whitened * np.sqrt(values)))[:, None],
         }
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Project obliquely."""
-        return np.asarray(rows - np.outer((rows - arrays["mean"]) @ arrays["read"], arrays["direction"]))
+        result: Floats64 = rows - ((rows - arrays["mean"]) @ arrays["read"]) @ arrays["direction"].T
+        return result

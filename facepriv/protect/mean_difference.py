@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
 from facepriv.protect.directions import orthonormal, without
-from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64
 
 
 class MeanDifference(Protection):
@@ -26,6 +25,6 @@ class MeanDifference(Protection):
         """Learn the direction and the middle."""
         return {"basis": orthonormal(lesson.gap[:, None]), "middle": lesson.middle}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Project the direction out."""
         return without(rows, arrays["basis"], arrays["middle"])

@@ -9,7 +9,7 @@ from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
 from facepriv.protect.directions import orthonormal
 from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64
 
 
 class Parameters(base.Parameters):
@@ -38,8 +38,12 @@ class Mirroring(Protection):
         """Learn the direction and the middle."""
         return {"basis": orthonormal(lesson.gap[:, None]), "middle": lesson.middle}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw who is mirrored: ``(n, 1)`` 1 or 0."""
+        return np.where(draws.uniform(1) < self.parameters.proportion, 1.0, 0.0)
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Mirror whom the key drew."""
-        drawn = draws.uniform(1) < self.parameters.proportion
         along = (rows - arrays["middle"]) @ arrays["basis"]
-        return np.asarray(rows - np.where(drawn, 2 * along, 0.0) @ arrays["basis"].T)
+        result: Floats64 = rows - (2 * drawn * along) @ arrays["basis"].T
+        return result

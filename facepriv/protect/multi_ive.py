@@ -9,8 +9,7 @@ import numpy as np
 
 from facepriv.protect import ive
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
-from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers
+from facepriv.types import Floats64
 
 
 class MultiIve(Protection):
@@ -38,10 +37,11 @@ class MultiIve(Protection):
         left = ive.eliminate_in(lesson, centred @ components, self.parameters)
         return {"mean": mean, "left": components[:, left]}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Project to the components that are left."""
         return self.map_probe_rows(arrays, rows)
 
     def map_probe_rows(self, arrays: Arrays, rows: Floats64) -> Floats64:
         """Project to the components that are left."""
-        return np.asarray(arrays["mean"] + ((rows - arrays["mean"]) @ arrays["left"]) @ arrays["left"].T)
+        result: Floats64 = arrays["mean"] + ((rows - arrays["mean"]) @ arrays["left"]) @ arrays["left"].T
+        return result

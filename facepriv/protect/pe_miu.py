@@ -9,7 +9,7 @@ from facepriv.errors import BadInputError
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
 from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Integers, Metric
+from facepriv.types import Floats64, Metric
 
 
 class Parameters(base.Parameters):
@@ -44,14 +44,17 @@ class PeMiu(Protection):
                 f"Templates of {width} numbers cannot be cut into blocks of {block}; choose a divisor of {width}.",
                 code="bad-parameter",
             )
-        return {"blocks": np.asarray(width // block)}
+        return {"blocks": np.asarray(width // block), "block": np.asarray(block)}
 
-    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+    def draw(self, arrays: Arrays, draws: Draws) -> Floats64:
+        """Draw an order of the blocks, and return from which column ``(n, d)`` each number comes."""
+        block = int(arrays["block"])
+        columns = draws.order(int(arrays["blocks"]))[:, :, None] * block + np.arange(block)
+        return columns.reshape(len(columns), -1).astype(np.float64)
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Put the blocks into the order that the key draws."""
-        blocks = rows.reshape(len(rows), int(arrays["blocks"]), -1)
-        return np.asarray(np.take_along_axis(blocks, draws.order(blocks.shape[1])[:, :, None], axis=1)).reshape(
-            rows.shape
-        )
+        return np.take_along_axis(rows, drawn.astype(np.int64), axis=1)
 
     def compare(self, arrays: Arrays, references: Floats64, probes: Floats64, metric: Metric) -> Floats64:
         """Compare templates in the order of blocks in which they agree best (an assignment problem)."""

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from facepriv.protect import enrolment
 from facepriv.protect.base import Arrays, Lesson, ProtectionCard
-from facepriv.protect.draws import Draws
 from facepriv.protect.enrolment import LabelledProtection
 from facepriv.protect.gaussian_transport import learn_transport
 from facepriv.types import Floats64
@@ -46,9 +45,9 @@ class Transport(LabelledProtection):
             "female_map": (unit + maps.to_male) / 2,
         }
 
-    def map_labelled(self, arrays: Arrays, rows: Floats64, draws: Draws, men: Floats64) -> Floats64:
+    def map_labelled(self, arrays: Arrays, rows: Floats64, drawn: Floats64, men: Floats64) -> Floats64:
         """Map men by their map, women by theirs."""
         middle = (arrays["male_mean"] + arrays["female_mean"]) / 2
         male = middle + (rows - arrays["male_mean"]) @ arrays["male_map"]
         female = middle + (rows - arrays["female_mean"]) @ arrays["female_map"]
-        return np.asarray(np.where(men > 0, male, female))
+        return np.where(men > 0, male, female)

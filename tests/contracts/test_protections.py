@@ -10,6 +10,7 @@ import pytest
 from facepriv.errors import BadInputError
 from facepriv.protect.base import FittedProtection, Protection
 from facepriv.protect.fitted_file import load_fitted, save_fitted
+from facepriv.protect.onnx_export import export_onnx, export_probe_map
 from facepriv.protect.registry import make_protection, protections
 from facepriv.types import Metric, Templates
 from tests.protect.people import WIDTH, make_templates
@@ -228,3 +229,20 @@ def test_cards_are_complete(protection):
         assert text == text.strip()
         assert text
     assert protections.load(card.name) is type(protection)
+
+
+def test_the_exported_map_gives_the_same(fitted, others, tmp_path):
+    import onnxruntime
+
+    export_onnx(fitted, tmp_path / "map.onnx")
+    export_probe_map(fitted, tmp_path / "probes.onnx")
+    given = {"rows": others.rows}
+    if fitted.card.keyed:
+        given["drawn"] = fitted.draw(others.subjects, key=KEY)
+    if fitted.card.label_at_enrolment == "label":
+        given["men"] = (others.labels == 1).astype(np.float64)[:, None]
+    session = onnxruntime.InferenceSession(tmp_path / "map.onnx", providers=["CPUExecutionProvider"])
+    assert sorted(one.name for one in session.get_inputs()) == sorted(given)
+    np.testing.assert_allclose(session.run(None, given)[0], _protect(fitted, others), atol=1e-6)
+    probes = onnxruntime.InferenceSession(tmp_path / "probes.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(probes.run(None, {"rows": others.rows})[0], fitted.map_probes(others.rows), atol=1e-6)
