@@ -12,7 +12,7 @@ from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.schemas.quality import QualityReport
-    from facepriv.store import DatasetCounts, Store
+    from facepriv.store import DatasetCounts, DatasetRecord, Store, TemplateSetRecord
 
 
 def quality(
@@ -65,21 +65,26 @@ def protocol(
 
 
 def datasheet(
-    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    dataset: Annotated[str, typer.Argument(help="Name of the data set or template set.")],
     parts: Annotated[
         list[str] | None,
         typer.Option("--set", help="Part to set: part=text; repeatable, empty text clears it."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Show or change where a data set comes from and on what basis it may be used."""
+    """Show or change where a data set or template set comes from and on what basis it may be used."""
     from facepriv.services.datasets.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
+    from facepriv.services.templates.sets import edit_template_datasheet, find_set, shown_template_datasheet
 
+    changes = parse_parts(parts or ())
+    record: DatasetRecord | TemplateSetRecord
     with opened_store() as (store, _):
-        record = store.datasets.get(dataset)
-        if parts:
-            record = edit_datasheet(store, record.id, parse_parts(parts), actor=get_actor())
-    shown = shown_datasheet(record)
+        if (template_set := find_set(store, dataset)) is not None:
+            record = edit_template_datasheet(store, template_set.id, changes, actor=get_actor())
+            shown = shown_template_datasheet(record)
+        else:
+            record = edit_datasheet(store, store.datasets.get(dataset).id, changes, actor=get_actor())
+            shown = shown_datasheet(record)
     names = {title: part for part, title in FIELDS.items()} | {"May be kept until": RETENTION}
     show_table(
         f"Data sheet of {record.name}",

@@ -73,14 +73,12 @@ def retain(
 ) -> None:
     """Set the last day on which a data set or template set may be kept; nothing is deleted automatically."""
     from facepriv.services.datasets import retention
-    from facepriv.services.templates.sets import retain_template_set
+    from facepriv.services.templates.sets import find_set, retain_template_set
 
     until = retention.read_day(day)
     with opened_store() as (store, _):
-        of_templates = next((each for each in store.template_sets.list() if each.name == dataset), None)
-        if of_templates is not None:
-            retain_template_set(store, of_templates.id, until, actor=get_actor())
-            name = of_templates.name
+        if (template_set := find_set(store, dataset)) is not None:
+            name = retain_template_set(store, template_set.id, until, actor=get_actor()).name
         else:
             name = retention.retain(store, store.datasets.get(dataset).id, until, actor=get_actor()).name
     if until is None:

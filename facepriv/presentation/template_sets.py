@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -21,8 +21,14 @@ def summary_sentences(record: TemplateSetRecord) -> list[str]:
         f"each, {by}, compared by {_METRICS[record.metric]}.",
         record.reader_reason,
         *(f"{problem['sentence']}  [{problem['code']}: {problem['count']:,}]" for problem in record.problems),
+        _datasheet(record.datasheet or {}),
         *([] if record.terms is None else [f"Terms of use: {record.terms.sentence}"]),
     ]
+
+
+def _datasheet(sheet: Mapping[str, str]) -> str:
+    stated = "; ".join(f"{part} {text}" for part, text in sheet.items())
+    return f"Data sheet: {stated or 'nothing was stated'}.  (facepriv datasheet changes it)"
 
 
 _METRICS = {"cosine": "cosine similarity", "euclidean": "Euclidean distance"}

@@ -80,6 +80,18 @@ def test_how_long_templates_may_be_kept(empty: Terminal, tmp_path: Path) -> None
     assert "There is no template set yet" in empty("templates").out
 
 
+def test_the_data_sheet_of_templates(empty: Terminal, tmp_path: Path) -> None:
+    empty("templates", "import", write_as("npz", tmp_path, planted()), "--name", "staff", "--no-quality")
+    assert "nothing was stated" in empty("templates", "show", "staff").out
+    sheet = empty.json("datasheet", "staff", "--set", "consent=forms", "--set", "retention=2099-12-31")
+    assert (sheet["Consent basis"], sheet["May be kept until"]) == ("forms", "2099-12-31")
+    assert "consent forms" in empty("templates", "show", "staff").out
+    assert_one_sentence(empty("datasheet", "staff", "--set", "colour=red"), "part=text")
+    with open_store(Settings(home=empty.home)) as store:
+        done = [(line.action, line.subject) for line in store.access.list(limit=2)]
+        assert done == [("datasheet-edited", "template set 1"), ("templates-retained", "template set 1")]
+
+
 def test_templates_of_images(job: Job) -> None:
     document = job.run.json("templates", "make", "few", "--matcher", "sface")
     assert document["name"] == "few-sface"

@@ -134,7 +134,9 @@ def texts(values: NDArray[Any]) -> Sequence[str]:
     if values.dtype.kind == "S" or (values.dtype.hasobject and len(values) and isinstance(values[0], bytes)):
         return [value.decode("utf-8", "replace") for value in values.tolist()]
     if values.dtype.kind == "f":
-        return [str(int(value)) if value.is_integer() else str(value) for value in values.tolist()]
+        # In a column of numbers, NaN is how pandas writes that there is nothing.
+        plain = (int(value) if value.is_integer() else value for value in values.tolist())
+        return ["" if value != value else str(value) for value in plain]
     return list(map(str, values.tolist()))
 
 

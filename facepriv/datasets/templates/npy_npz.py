@@ -61,7 +61,10 @@ class NpyArray:
             raise unreadable(self._options, "an .npz file", error) from error
         if len(data) < size:
             raise unreadable(self._options, "a numpy file", f"the array {self._called!r} ends too early")
-        return np.frombuffer(data, dtype=self.dtype).reshape(shape)
+        try:
+            return np.frombuffer(data, dtype=self.dtype).reshape(shape)
+        except ValueError as error:  # Python objects among named fields
+            raise unreadable(self._options, "a numpy file", error) from error
 
 
 class Field:

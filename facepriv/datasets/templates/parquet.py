@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,7 @@ def _texts(column: Any) -> list[str]:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        # In a column of numbers, NaN is how pandas writes that there is nothing.
+        return "" if isnan(value) else str(int(value)) if value.is_integer() else str(value)
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

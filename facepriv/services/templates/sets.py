@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 from facepriv.datasets.templates.writing import check_format, write_templates
+from facepriv.services.datasets.datasheets import FIELDS, NOT_STATED, RETENTION, make_datasheet
+from facepriv.services.datasets.retention import NO_DAY, read_day
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import NewTemplateSet
 from facepriv.store.template_sets import TemplateRows
@@ -20,6 +23,11 @@ def list_template_sets(store: Store) -> tuple[TemplateSetRecord, ...]:
 def get_template_set(store: Store, name: str | int) -> TemplateSetRecord:
     """Return a template set without its templates; raises UnknownNameError, which lists those there are."""
     return store.template_sets.get(name)
+
+
+def find_set(store: Store, name: str) -> TemplateSetRecord | None:
+    """Return the template set of a name; None where there is none, as of a name that is a data set's."""
+    return next((record for record in store.template_sets.list() if record.name == name), None)
 
 
 def get_templates(store: Store, name: str | int) -> Templates:
@@ -59,6 +67,35 @@ def retain_template_set(store: Store, set_id: int, until: date | None, *, actor:
     record = store.template_sets.get(set_id)
     store.access.record(actor, "templates-retained", subject_of(record), f"until {until or 'no day'}")
     return record
+
+
+def edit_template_datasheet(
+    store: Store, set_id: int, changes: Mapping[str, str], *, actor: Actor
+) -> TemplateSetRecord:
+    """Change some parts of a set's data sheet; raises and logs as `edit_datasheet` does for data sets."""
+    record = store.template_sets.get(set_id)
+    texts = {part: text for part, text in changes.items() if part != RETENTION}
+    before = record.datasheet or {}
+    sheet = make_datasheet({**before, **texts})
+    if RETENTION in changes:
+        until = read_day(changes[RETENTION] or NO_DAY)
+        if until != record.retain_until:
+            retain_template_set(store, set_id, until, actor=actor)
+    changed = [part for part in FIELDS if before.get(part) != sheet.get(part)]
+    if changed:
+        store.template_sets.save_datasheet(set_id, sheet)
+        store.access.record(actor, "datasheet-edited", subject_of(record), ", ".join(changed))
+    return store.template_sets.get(set_id)
+
+
+def shown_template_datasheet(record: TemplateSetRecord) -> dict[str, str]:
+    """Return every part of a set's data sheet by its title, those that nobody stated as such."""
+    sheet = record.datasheet or {}
+    shown = {title: sheet.get(part, NOT_STATED) for part, title in FIELDS.items()}
+    shown["May be kept until"] = NOT_STATED if record.retain_until is None else f"{record.retain_until}"
+    if record.terms is not None:
+        shown["Terms of use"] = record.terms.sentence
+    return shown
 
 
 def expired_template_sets(store: Store) -> tuple[TemplateSetRecord, ...]:

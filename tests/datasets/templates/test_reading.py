@@ -181,6 +181,29 @@ def test_named_fields_of_an_npy(tmp_path: Path) -> None:
     assert found.templates.subjects.tolist() == there.subjects.tolist()
 
 
+def test_objects_among_named_fields_are_not_read(tmp_path: Path) -> None:
+    records = np.zeros(12, dtype=[("vec", np.float32, (8,)), ("who", "O")])
+    records["vec"] = planted().rows
+    np.save(tmp_path / "a.npy", records)
+    assert code_of(tmp_path / "a.npy", columns={"template": "vec"}) == "broken-table"
+    assert code_of(tmp_path / "a.npy", columns={"template": "vec", "subject": "who"}) == "pickled"
+
+
+@pytest.mark.parametrize("kind", ["npz", "parquet"])
+def test_numbers_with_gaps_are_names_with_gaps(kind: str, tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    there, people = planted(), np.array([7, 7, np.nan] * 4)
+    if kind == "npz":
+        np.savez(tmp_path / "a.npz", x=there.rows, person_id=people)
+    else:
+        parquet.write_table(pa.table({"x": there.rows.tolist(), "person_id": people}), tmp_path / "a.parquet")
+    found = read(tmp_path / f"a.{kind}")
+    assert found.codes["row-without-subject"] == 4
+    assert {*found.templates.subjects.tolist()} == {"7"}
+
+
 def test_arrays_of_other_kinds(tmp_path: Path) -> None:
     """Half precision, whole numbers, by columns."""
     there = planted()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facepriv.config import Settings
+from facepriv.datasets.templates.checking import CheckedChunk, Checker
+from facepriv.datasets.templates.table import RawChunk
 from facepriv.errors import BadInputError
 from facepriv.schemas.requests import PathSource, TemplateColumns, TemplatesRequest
 from facepriv.services.jobs import control
@@ -28,6 +31,7 @@ from facepriv.services.templates.sets import export_template_set, get_templates,
 from facepriv.store import Store
 from tests.actors import ADA
 from tests.datasets.templates.tables import planted, write_as
+from tests.waiting import wait_until
 
 
 def do(store: Store, settings: Settings, job_id: int) -> TemplatesJob:
@@ -188,3 +192,21 @@ def test_a_label_table_without_names_needs_templates_without_names(
     with pytest.raises(BadInputError) as caught:
         import_templates(store, settings, tmp_path / "a.npz", name="staff", labels=tmp_path / "who.csv")
     assert caught.value.code == "missing-columns"
+
+
+def test_one_that_is_cancelled_while_it_reads_leaves_nothing(
+    store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = start(store, settings, write_as("npz", tmp_path, planted()))
+    check = Checker._check
+
+    def cancel_and_wait(checker: Checker, raw: RawChunk) -> CheckedChunk:
+        store.jobs.cancel(number)
+        time.sleep(2.5)  # until the next heartbeat has told
+        return check(checker, raw)
+
+    monkeypatch.setattr(Checker, "_check", cancel_and_wait)
+    assert do(store, settings, number).record.state == "cancelled"
+    assert wait_until(lambda: not [*settings.temporary.iterdir()], 10)
+    assert list_template_sets(store) == ()
+    assert store.take_inventory().files == ()
