@@ -22,7 +22,7 @@ SIZE = 64
 SIGMAS = (1.0, 2.0)
 """Standard deviations, pixels of the crop, of the Gaussians between which the bands lie."""
 GRID = 16
-"""Cells along a side of a map; support vectors find less with 8."""
+"""Cells along a side of a map; with 8, the attacker was right less often by 3 points."""
 FLOOR = 0.05
 """Energy, square grey levels, below which it counts as nothing: less than rounding alone leaves in a pixel."""
 COUNT = 2 * len(SIGMAS) * GRID**2
