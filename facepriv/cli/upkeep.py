@@ -18,8 +18,10 @@ from facepriv.wording import count, listed
 
 
 def purge(
-    dataset: Annotated[str | None, typer.Argument(help="Name of the data set.")] = None,
-    expired: Annotated[bool, typer.Option("--expired", help="Every data set whose retention date has passed.")] = False,
+    dataset: Annotated[str | None, typer.Argument(help="Name of the data set or template set.")] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Every data set and template set whose retention date has passed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel running work first, instead of refusing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
@@ -29,16 +31,21 @@ def purge(
     if (dataset is None) != expired:
         raise typer.BadParameter("Name a data set, or use --expired alone.")
     from facepriv.services.datasets import retention
-    from facepriv.services.templates.sets import expired_template_sets
+    from facepriv.services.templates.sets import expired_template_sets, find_set
     from facepriv.services.upkeep.purging import plan_purge
     from facepriv.services.upkeep.purging import purge as remove
     from facepriv.services.upkeep.template_purging import purge_template_set
 
     with opened_store() as (store, settings):
-        records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)
+        template_set = None if dataset is None else find_set(store, dataset)
+        if dataset is None:
+            records = retention.expired(store)
+        else:
+            records = () if template_set is not None else (store.datasets.get(dataset),)
         plans = [plan_purge(store, record.id) for record in records]
         going = {name for plan in plans for name in plan.template_sets}
-        sets = [each for each in expired_template_sets(store) if each.name not in going] if dataset is None else []
+        of_their_own = expired_template_sets(store) if dataset is None else ([template_set] if template_set else [])
+        sets = [each for each in of_their_own if each.name not in going]
         if dry_run or not yes:
             say(*(sentence for plan in plans for sentence in plan.sentences))
             say(
@@ -47,7 +54,9 @@ def purge(
         if not plans and not sets:
             say("No data set has passed its retention date.")
         if dry_run:
-            write_json(json_file, {"schema": "facepriv.purge/1", "would_go": [asdict(plan) for plan in plans]})
+            names = [each.name for each in sets]
+            would_go = [asdict(plan) for plan in plans]
+            write_json(json_file, {"schema": "facepriv.purge/1", "would_go": would_go, "template_sets": names})
             return
         if (plans or sets) and not yes:
             what = [count(len(plans), "data set")] * bool(plans) + [count(len(sets), "template set")] * bool(sets)

@@ -78,6 +78,10 @@ def test_how_long_templates_may_be_kept(empty: Terminal, tmp_path: Path) -> None
     purged = empty.json("purge", "--expired", "--yes")
     assert [each["template_set"] for each in purged["template_sets"]] == ["staff"]
     assert "There is no template set yet" in empty("templates").out
+    empty("templates", "import", write_as("npz", tmp_path, planted()), "--name", "staff", "--no-quality")
+    assert empty.json("purge", "staff", "--dry-run")["template_sets"] == ["staff"]
+    assert empty("purge", "staff", "--yes").code == 0
+    assert_one_sentence(empty("purge", "staff", "--yes"), "There is no data set 'staff'")
 
 
 def test_the_data_sheet_of_templates(empty: Terminal, tmp_path: Path) -> None:

@@ -109,7 +109,11 @@ def test_work_under_way_stands_in_the_way(terminal: Terminal):
 
 def test_retention_is_shown_and_purged_on_demand_only(terminal: Terminal):
     assert str(TODAY) in terminal("datasets").out
-    assert terminal.json("purge", "--expired", "--dry-run") == {"schema": "facepriv.purge/1", "would_go": []}
+    assert terminal.json("purge", "--expired", "--dry-run") == {
+        "schema": "facepriv.purge/1",
+        "would_go": [],
+        "template_sets": [],
+    }
     assert terminal("purge", "--expired", "--yes").out == "No data set has passed its retention date.\n"
     said = terminal("retain", "four", YESTERDAY)
     assert (
