@@ -79,8 +79,12 @@ VARIANTS: dict[str, Variant] = {
 
 
 def variants(wanted: Sequence[str] | None) -> dict[str, Variant]:
-    """Give the rows to measure, or those of wanted protections; a name is a row's or a protection's."""
-    known = dict(VARIANTS)
+    """Give the rows to measure, or those of wanted protections; a name is a row's or a protection's.
+
+    The recommended one comes right after none.
+    """
+    recommended = protections.resolve(RECOMMENDED)
+    known = {"none": VARIANTS["none"], recommended: VARIANTS.get(recommended, Variant(recommended)), **VARIANTS}
     for name in protections.names():
         if name not in {variant.protection for variant in known.values()}:
             known[name] = Variant(name)
@@ -449,7 +453,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (options.folder is None) == (options.npz is None):
         parser.error("Give a folder of images, or files of templates.")
     sets = read_sets(options)
-    audits: dict[str, dict[str, TemplateAudit]] = {matcher: {} for matcher in sets}
+    audits: dict[str, dict[str, TemplateAudit]] = {}
     for name, variant in chosen.items():
         for matcher, one in sets.items():
             try:
@@ -457,13 +461,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             except FaceprivError as error:
                 print(f"{name} was left out for {matcher}: {error}", file=sys.stderr)
                 continue
-            audits[matcher][name] = audit
-            print(
-                f"{matcher}, {name}: {summary(audit)} ({audit.seconds:.0f} s)",
-                file=sys.stderr,
-                flush=True,
-            )
-    audits = {matcher: of_matcher for matcher, of_matcher in audits.items() if of_matcher}
+            audits.setdefault(matcher, {})[name] = audit
+            print(f"{matcher}, {name}: {summary(audit)} ({audit.seconds:.0f} s)", file=sys.stderr, flush=True)
+        # After every row, since the whole takes long.
+        write(audits, options)
+    show(audits)
+
+
+def write(audits: dict[str, dict[str, TemplateAudit]], options: argparse.Namespace) -> None:
+    """Write figures, page and picture, as far as they were asked for."""
     if options.json is not None:
         raw = {
             matcher: {name: audit.model_dump(mode="json", by_alias=True) for name, audit in of_matcher.items()}
@@ -473,7 +479,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out is not None and audits:
         picture = draw(audits, options.out / "images" / "templates.png")
         write_page(options.out / "templates.md", markdown(audits, _command(options), picture))
-    show(audits)
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -99,6 +99,8 @@ class TemplateMatching(Frozen):
     mated: int
     non_mated: int
     """Comparisons of untouched templates, each pair once."""
+    partings: int
+    """Random partings whose protected templates are compared: all, or fewer where there are many templates."""
     errors: list[ErrorsAt]
     rank_one: dict[Literal["untouched"] | Comparison, Interval]
     """Share of probes whose person comes first among all people, one enrolled template each."""

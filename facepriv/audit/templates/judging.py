@@ -14,9 +14,10 @@ from facepriv.audit.leak.learning_curve import draw_parts
 from facepriv.audit.templates.base import TemplateAttacker
 from facepriv.audit.templates.figures import attack_figures, worst_by_chance
 from facepriv.audit.templates.matching import MatchingTrial
+from facepriv.audit.templates.parting import FEWEST_OF_LABEL, PARTS
 from facepriv.audit.templates.registry import template_attackers
 from facepriv.audit.templates.template_sets import check_like, take, usable_rows, without
-from facepriv.audit.templates.turns import TURNS, Lesson, Turn, Turns
+from facepriv.audit.templates.turns import Lesson, Turn, Turns
 from facepriv.errors import BadInputError
 from facepriv.metrics.leak import not_below_guessing
 from facepriv.metrics.resampling import RESAMPLES
@@ -24,11 +25,11 @@ from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.protect.base import Protection
 from facepriv.schemas.figures import GUESSING, Interval
 from facepriv.schemas.templates import KnowledgeState, TemplateAttack, TemplateAudit, TemplateLearning
-from facepriv.types import MALE, Floats64, Templates
+from facepriv.types import FEMALE, MALE, Floats64, Templates
 
 PARTINGS = 3
 """Random partings of the people that figures are averaged over."""
-MOST_PEOPLE, MOST_TEMPLATES = 1500, 3000
+MOST_PEOPLE, MOST_TEMPLATES = 1500, 2000
 """People, and templates, that an audit takes at most; more are drawn at random, with all of a person's templates."""
 NONE = "none"
 
@@ -90,9 +91,10 @@ def judge_protection(
     Raises
     ------
     BadInputError
-        ``too-few-subjects`` where there are fewer than six people of a label; ``other-matcher`` where sets are of
-        different matchers; ``out-of-range`` for fewer than one parting, or a share of wrong guesses outside 0..1; what
-        the protection raises where it cannot be fitted.
+        ``too-few-subjects`` where there are fewer than six people of a label; ``too-few-others`` where others show
+        fewer than four of a label who are not in the database; ``other-matcher`` where sets are of different matchers;
+        ``out-of-range`` for fewer than one parting, or a share of wrong guesses outside 0..1; what the protection
+        raises where it cannot be fitted.
     """
     start = time.monotonic()
     _check_numbers(partings, wrong_guesses)
@@ -169,7 +171,19 @@ def _prepare_others(others: Templates | None, database: Templates, what: str) ->
     if others is None:
         return None
     check_like(database, others, what)
-    return without(take(others, usable_rows(others)[0]), database)
+    left = without(take(others, usable_rows(others)[0]), database)
+    people = np.unique(left.subjects, return_index=True)[1]
+    fewest = min(int(np.sum(left.labels[people] == label)) for label in (MALE, FEMALE))
+    # Halved for a map and for attackers, there must be enough in either half.
+    if fewest < 2 * FEWEST_OF_LABEL:
+        shared = int(np.isin(others.subjects, database.subjects).sum())
+        raise BadInputError(
+            f"Expected {what} to show at least {2 * FEWEST_OF_LABEL} men and {2 * FEWEST_OF_LABEL} women who are not "
+            f"in the audited set, got {fewest} of one of them; both sets name the subjects of {shared} templates; "
+            "choose another set, or give its subjects names of their own.",
+            code="too-few-others",
+        )
+    return left
 
 
 def _attack_all(
@@ -180,7 +194,7 @@ def _attack_all(
     on_progress: Progress,
 ) -> tuple[list[Turn], dict[tuple[str, KnowledgeState], _Attack], dict[KnowledgeState, _Attack]]:
     """Return the turns, all attacks, and by state those that attackers picked on their own people in every turn."""
-    size = len(turns) // TURNS, bootstrap.images
+    size = len(turns) // PARTS, bootstrap.images
     attacks = {(name, state): _Attack(np.full(size, np.nan)) for state in turns.states for name in attackers}
     picked = {state: _Attack(np.full(size, np.nan)) for state in turns.states}
     seen, done = [], 0

@@ -8,12 +8,13 @@ of people is compared once, as among untouched templates.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.attackers.similarity import Compare
+from facepriv.audit.templates.parting import PARTS
 from facepriv.audit.templates.template_sets import compare_by
 from facepriv.metrics.identification import rank_one
 from facepriv.metrics.match_bootstrap import MatchBootstrap
@@ -25,8 +26,11 @@ from facepriv.schemas.templates import Comparison, ErrorsAt, TemplateMatching
 from facepriv.types import Flags, Floats64, Integers, Templates
 
 FMR_TARGETS = (0.001, 0.0001)
+MOST_COMPARISONS = 1_000_000
+"""Non-mated comparisons of each kind from which on further partings are not compared."""
 COMPARISONS: tuple[Comparison, ...] = ("against-untouched", "among-protected")
 Kind = Literal["untouched"] | Comparison
+Rows = NDArray[np.integer[Any]]
 KINDS: tuple[Kind, ...] = ("untouched", *COMPARISONS)
 
 
@@ -54,8 +58,8 @@ class _Scores:
 
     mated: list[NDArray[np.float32]] = field(default_factory=list)
     non_mated: list[NDArray[np.float32]] = field(default_factory=list)
-    mated_rows: list[Integers] = field(default_factory=list)
-    non_mated_rows: list[Integers] = field(default_factory=list)
+    mated_rows: list[NDArray[np.int32]] = field(default_factory=list)
+    non_mated_rows: list[NDArray[np.int32]] = field(default_factory=list)
     """``(2, k)`` each."""
 
     def add(self, scores: NDArray[np.float32], rows: Integers, counted: Flags, subject: Integers) -> None:
@@ -66,9 +70,9 @@ class _Scores:
             (counted & ~same, self.non_mated, self.non_mated_rows),
         ):
             values.append(scores[wanted])
-            at.append(rows[np.stack(np.nonzero(wanted))])
+            at.append(rows[np.stack(np.nonzero(wanted))].astype(np.int32))
 
-    def joined(self) -> tuple[NDArray[np.float32], NDArray[np.float32], Integers, Integers]:
+    def joined(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
         """Return mated and non-mated scores, and the first rows of mated and both rows of non-mated comparisons."""
         return (
             np.concatenate(self.mated),
@@ -91,12 +95,16 @@ class MatchingTrial:
         self._renewed = _Scores()
         self._identified: dict[Kind, list[Floats64]] = {kind: [] for kind in KINDS}
         self._probes: list[Integers] = []
+        self._turns = 0
         rows = np.arange(len(self._rows))
         scores = _compare(self._untouched, self._rows, self._rows)
         self._scores["untouched"].add(scores, rows, _upper(len(rows)), self._subject)
 
     def add(self, turn: Protected) -> None:
-        """Compare what one turn has protected."""
+        """Compare what one turn has protected, unless there are whole partings enough."""
+        if self._turns % PARTS == 0 and self._turns // PARTS * self._pairs() >= MOST_COMPARISONS:
+            return
+        self._turns += 1
         rows = np.concatenate([turn.tested, turn.known])
         is_tested = np.arange(len(rows)) < len(turn.tested)
         of_turn = is_tested[:, None] | is_tested[None, :]
@@ -118,12 +126,16 @@ class MatchingTrial:
         return TemplateMatching(
             mated=len(mated),
             non_mated=len(non_mated),
+            partings=self._turns // PARTS,
             errors=[self._errors_at(target) for target in FMR_TARGETS],
             rank_one={kind: self._rank_one(kind) for kind in KINDS},
             unlinkability=None if linked is None else linked.system,
         )
 
     # ------------------------------------------------------------------------------------------------------------
+
+    def _pairs(self) -> int:
+        return sum(map(len, self._scores["untouched"].non_mated))
 
     def _identify(self, turn: Protected) -> None:
         """Look for the tested people's other templates among one template of every person."""
@@ -142,14 +154,14 @@ class MatchingTrial:
     def _rank_one(self, kind: Kind) -> Interval:
         return self._mean(np.concatenate(self._identified[kind]), np.concatenate(self._probes))
 
-    def _mean(self, values: Floats64, rows: Integers) -> Interval:
+    def _mean(self, values: Floats64, rows: Rows) -> Interval:
         """Return a rate of comparisons that belong to the people of so many rows, with its interval."""
         bootstrap = self._bootstrap(rows)
         if bootstrap is not None:
             return bootstrap.mean(values).interval()
         return Interval(value=float(values.mean()) if values.size else None, low=None, high=None)
 
-    def _bootstrap(self, rows: Integers) -> SubjectBootstrap | None:
+    def _bootstrap(self, rows: Rows) -> SubjectBootstrap | None:
         """Return the bootstrap of the people of rows; None where there are too few of either label."""
         people = np.unique(self._subject[rows], return_index=True)[1]
         if min(int(np.sum(self._labels[rows][people] == label)) for label in (1, -1)) < 2:
@@ -183,7 +195,7 @@ class MatchingTrial:
             own_fnmr=own,
         )
 
-    def _change(self, after: Floats64, rows_after: Integers, before: Flags, rows_before: Integers) -> Interval:
+    def _change(self, after: Floats64, rows_after: Rows, before: Flags, rows_before: Rows) -> Interval:
         """Return a paired difference: the same people are drawn for both."""
         rows = np.concatenate([rows_after, rows_before])
         bootstrap = self._bootstrap(rows)

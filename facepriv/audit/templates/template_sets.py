@@ -49,13 +49,13 @@ def check_like(templates: Templates, other: Templates, what: str) -> None:
 
 def usable_rows(templates: Templates) -> tuple[Integers, dict[str, int]]:
     """Return the rows that an audit can use, and how many it cannot, by reason."""
-    finite = np.isfinite(templates.rows).all(axis=1)
+    finite = np.isfinite(templates.rows).all(axis=1) & templates.rows.any(axis=1)
     labelled = np.isin(templates.labels, (1, -1))
     _, member = np.unique(templates.subjects, return_inverse=True)
     sums = [np.bincount(member, weights=finite & (templates.labels == label)) > 0 for label in (1, -1)]
     of_one_label = ~(sums[0] & sums[1])[member]
     reasons = {
-        "not a template: NaN or infinite": ~finite,
+        "not a template: NaN, infinite or all zeros": ~finite,
         "without a label": finite & ~labelled,
         "of a subject with both labels": finite & labelled & ~of_one_label,
     }

@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.similarity import Compare
 from facepriv.audit.templates.matching import Protected
-from facepriv.audit.templates.parting import Parting, draw_parts_of_people, part_people
+from facepriv.audit.templates.parting import PARTS, Parting, draw_parts_of_people, part_people
 from facepriv.audit.templates.template_sets import compare_by, join, take, without
 from facepriv.protect.base import FittedProtection, Protection
 from facepriv.schemas.templates import KnowledgeState
 from facepriv.types import Integers, Templates
 
-TURNS = 3
-"""Turns of a parting: each part is tested in one."""
 COPIES = 3
 """Keys of their own with which attackers protect each template of another database."""
 
@@ -110,7 +108,7 @@ class Turns:
         return states + (["other-people"] if self._learn_from is not None else [])
 
     def __len__(self) -> int:
-        return self._partings * TURNS
+        return self._partings * PARTS
 
     def __iter__(self) -> Iterator[Turn]:
         subjects, labels = self._database.subjects, self._database.labels
@@ -187,7 +185,7 @@ class Turns:
     def _enrolled_labels(self, parting: int) -> NDArray[np.int8]:
         """Return the labels ``(n,)`` that templates are enrolled with, some wrong where labels are asked for."""
         people, member = np.unique(self._database.subjects, return_inverse=True)
-        order = np.random.default_rng([self._seed, parting, TURNS]).permutation(len(people))
+        order = np.random.default_rng([self._seed, parting, PARTS]).permutation(len(people))
         wrong = np.isin(member, order[: round(self.wrong_guesses * len(people))])
         return np.where(wrong, -self._database.labels, self._database.labels).astype(np.int8)
 
