@@ -64,7 +64,7 @@ def table_of_arrays(arrays: Mapping[str, Array], options: TableOptions, stated: 
     for role, name in columns.items():
         _check_ids(role, name, arrays[name], rows, template, options)
     return TemplateTable(
-        columns={"template": f"{template} ({width} numbers)", **columns},
+        columns={"template": f"{template or 'its array'} ({width} numbers)", **columns},
         chunks=_chunks(arrays, template, columns),
         total=rows,
         stated=stated,
@@ -112,9 +112,10 @@ def _check_ids(role: TemplateRole, name: str, array: Array, rows: int, template:
 
 
 def _pickled(options: TableOptions, name: str) -> BadInputError:
+    called = f"The array {name!r} of" if name else "The array in"
     return BadInputError(
-        f"The array {name!r} of {options.name} holds Python objects, which may run a program when they are opened and "
-        "are not read; save text by dtype=str, and templates as one array of numbers.",
+        f"{called} {options.name} holds Python objects, which may run a program when they are opened and are not read; "
+        "save text by dtype=str, and templates as one array of numbers.",
         code="pickled",
     )
 
