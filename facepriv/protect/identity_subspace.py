@@ -21,20 +21,14 @@ from pydantic import Field
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, unit_rows
 from facepriv.protect.draws import Draws
-from facepriv.types import Floats64, Metric
+from facepriv.types import Floats64
 
 LEAST_DIRECTIONS, MOST_DIRECTIONS = 20, 60
 """Directions that stay by default, whatever the number of people: with fewer, people are confused; of more, nothing was
 measured that would help."""
 PEOPLE_PER_DIRECTION = 3
-_MOST_ROWS = 3000
-"""Templates among which scores are compared, at most."""
-_HIGH = 0.9
-"""Quantile of non-mated scores that is to stay where it is; a higher one would hang on a few pairs that look alike."""
 _LONGEST = 0.97
 """Length of the coordinates that stay, at most, so that something is left along the axis."""
-_LEAST_WEIGHT = 0.3
-"""Cosine between what stays and a protected template, at least."""
 
 
 class Parameters(base.Parameters):
@@ -48,6 +42,13 @@ class Parameters(base.Parameters):
         f"{PEOPLE_PER_DIRECTION} people that it is fitted to, {LEAST_DIRECTIONS} to {MOST_DIRECTIONS}.",
     )
     drawn: int = Field(32, ge=0, le=1024, description="Directions along which the key draws coordinates.")
+    drawn_share: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Squared length of what is drawn, as a share of people's variance; more hides more and lowers "
+        "the scores of protected templates.",
+    )
 
 
 class IdentitySubspace(Protection):
@@ -57,12 +58,13 @@ class IdentitySubspace(Protection):
     card = ProtectionCard(
         name="identity-subspace",
         title="Identity subspace with drawn coordinates",
-        needs="labelled templates of the same matcher, the more people the better",
+        needs="labelled templates of the same matcher, best of people like those protected, the more the better; the "
+        "threshold has to be set anew",
         label_at_enrolment="none",
         keyed=True,
         undone_by="nobody: the other coordinates are gone; the key only tells what was drawn instead",
-        broken_by="nothing known; an attacker who holds labels of very many people will find what the people it was "
-        "fitted to did not show",
+        broken_by="nothing known; attackers who hold labels of many people find what the few it was fitted to did not "
+        "show (64 to 68 % right where it was fitted to 33 people)",
         source="design of facepriv; see ADR 0036",
         probes="mapped",
     )
@@ -83,10 +85,11 @@ class IdentitySubspace(Protection):
         stays = vectors[:, :count] @ turned[:, 1:]
         drawn = np.column_stack([vectors[:, :count] @ turned[:, 0], vectors[:, count:]])[:, : self.parameters.drawn]
         spreads = np.sqrt(lesson.weights @ ((lesson.rows - middle) @ drawn) ** 2)
+        variance = lesson.weights @ ((lesson.rows - middle) ** 2).sum(axis=1)
         if axis.any():
             # What is lost of people's variance is made up for.
-            stays = stays * np.sqrt((1 - middle @ middle) / (lesson.weights @ ((lesson.rows @ stays) ** 2).sum(axis=1)))
-        length = _length_that_leaves_scores(lesson, stays, axis) if drawn.shape[1] else 0.0
+            stays = stays * np.sqrt(variance / (lesson.weights @ ((lesson.rows @ stays) ** 2).sum(axis=1)))
+        length = np.sqrt(self.parameters.drawn_share * variance) if drawn.shape[1] else 0.0
         return {
             "middle": middle,
             "axis": axis,
@@ -156,34 +159,6 @@ def _covariance_of_people(deviations: Floats64, lesson: Lesson) -> Floats64:
         return np.asarray(between)
     # A mean of k templates differs from the person by 1 / k of the variance of one.
     return np.asarray(between - (within.T @ within) / freedom * (person_weights @ (1 / images)))
-
-
-def _length_that_leaves_scores(lesson: Lesson, stays: Floats64, axis: Floats64) -> float:
-    """Return the length of what is drawn at which high scores of different people are as high as untouched ones.
-
-    Of cosines: a protected template scores ``sqrt(1 - length^2)`` of what a reduced one does. Of distances: its squared
-    distance from a probe is ``length^2`` greater.
-    """
-    chosen = np.sort(lesson.rng.permutation(len(lesson.rows))[:_MOST_ROWS])
-    rows, subjects = lesson.rows[chosen], lesson.subjects[chosen]
-    other = subjects[:, None] != subjects
-    before, after = (
-        float(np.quantile(_scores(one, lesson.metric)[other], _HIGH))
-        for one in (rows, reduce_rows(rows, stays, axis, lesson.middle))
-    )
-    if lesson.metric == "cosine":
-        weight = np.clip(before / max(after, 1e-300), _LEAST_WEIGHT, 1.0)
-        return float(np.sqrt(1 - weight**2))
-    return float(np.sqrt(max(after - before, 0.0)))
-
-
-def _scores(rows: Floats64, metric: Metric) -> Floats64:
-    """Return cosines, or negative squared distances, of rows ``(n, d)`` among each other."""
-    inner = rows @ rows.T
-    if metric == "cosine":
-        return np.asarray(inner)
-    squares = (rows**2).sum(axis=1)
-    return np.asarray(2 * inner - squares[:, None] - squares)
 
 
 def _posterior_gap(gap: Floats64, variances: Floats64, people: int) -> Floats64:
