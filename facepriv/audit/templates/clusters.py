@@ -13,7 +13,7 @@ from facepriv.types import FEMALE, MALE, Floats64, Integers
 
 _KNOWN = 3
 """People of either label that the attacker knows."""
-_DIRECTIONS = (1, 2, 5, 10)
+_DIRECTIONS = (1, 3, 10)
 """Numbers of principal directions that clusters are looked for in; the handful decides."""
 _MOST_ROWS = 4000
 
@@ -69,7 +69,7 @@ def _side(x: Floats64, directions: int, seed: int) -> Floats64:
 
     sample = x if len(x) <= _MOST_ROWS else x[np.random.default_rng(seed).permutation(len(x))[:_MOST_ROWS]]
     reduce = PCA(directions, svd_solver="randomized", whiten=True, random_state=seed).fit(sample)
-    mixture = GaussianMixture(2, covariance_type="diag", reg_covar=1e-3, n_init=3, random_state=seed)
+    mixture = GaussianMixture(2, covariance_type="diag", reg_covar=1e-3, random_state=seed)
     with warnings.catch_warnings():
         # Templates may have fewer directions than are asked for, and clusters may overlap without end.
         warnings.simplefilter("ignore")
