@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from facepriv.errors import BadInputError
 from facepriv.protect import base
 from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, unit_rows
 from facepriv.protect.draws import Draws
@@ -27,6 +28,7 @@ LEAST_DIRECTIONS, MOST_DIRECTIONS = 20, 60
 """Directions that stay by default, whatever the number of people: with fewer, people are confused; of more, nothing was
 measured that would help."""
 PEOPLE_PER_DIRECTION = 3
+_FEWEST = 2
 _LONGEST = 0.97
 """Length of the coordinates that stay, at most, so that something is left along the axis."""
 
@@ -64,7 +66,7 @@ class IdentitySubspace(Protection):
         keyed=True,
         undone_by="nobody: the other coordinates are gone; the key only tells what was drawn instead",
         broken_by="nothing known; attackers who hold labels of many people find what the few it was fitted to did not "
-        "show (64 to 68 % right where it was fitted to 33 people)",
+        "show (59 to 67 % right where it was fitted to 33 people, ADR 0036)",
         source="design of facepriv; see ADR 0036",
         probes="mapped",
     )
@@ -79,6 +81,12 @@ class IdentitySubspace(Protection):
         variances = lesson.weights @ (lesson.deviations @ vectors) ** 2
 
         count = min(self._count(lesson.people), vectors.shape[1])
+        if count < _FEWEST:
+            raise BadInputError(
+                f"Templates of {width} numbers are too short to take gender out and still tell people apart; choose "
+                "another protection.",
+                code="bad-parameter",
+            )
         gender = _posterior_gap(vectors.T @ lesson.gap, variances, lesson.people)[:count]
         # The first column of an orthogonal matrix along gender, the others across.
         turned = np.linalg.svd(gender[:, None], full_matrices=True)[0]
@@ -88,7 +96,7 @@ class IdentitySubspace(Protection):
         variance = lesson.weights @ ((lesson.rows - middle) ** 2).sum(axis=1)
         if axis.any():
             # What is lost of people's variance is made up for.
-            stays = stays * np.sqrt(variance / (lesson.weights @ ((lesson.rows @ stays) ** 2).sum(axis=1)))
+            stays = stays * np.sqrt(variance / max(lesson.weights @ ((lesson.rows @ stays) ** 2).sum(axis=1), 1e-12))
         length = np.sqrt(self.parameters.drawn_share * variance) if drawn.shape[1] else 0.0
         return {
             "middle": middle,

@@ -29,7 +29,8 @@ class Ive(Protection):
         label_at_enrolment="none",
         keyed=False,
         undone_by="nobody: the numbers are gone",
-        broken_by="attackers who retrain on protected templates: the numbers that are left still tell gender",
+        broken_by="attackers who retrain on protected templates: the numbers that are left still tell gender "
+        "(71 to 88 % right, ADR 0036)",
         source="Terhörst et al., Suppressing gender and age in face templates using incremental variable elimination, "
         "2019",
         probes="mapped",

@@ -17,7 +17,8 @@ class MeanDifference(Protection):
         label_at_enrolment="none",
         keyed=False,
         undone_by="nobody: the coordinate is gone",
-        broken_by="attackers who retrain on protected templates: gender lies in more than one direction",
+        broken_by="attackers who retrain on protected templates: gender lies in more than one direction "
+        "(75 to 81 % right, ADR 0036)",
         source="Bolukbasi et al., Man is to computer programmer as woman is to homemaker?, 2016 (on words)",
     )
 

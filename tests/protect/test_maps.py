@@ -165,6 +165,21 @@ def test_identity_subspace_draws_apart_from_what_stays():
     np.testing.assert_allclose(np.linalg.norm(first @ drawn, axis=1), np.linalg.norm(second @ drawn, axis=1), atol=1e-5)
 
 
+def test_identity_subspace_of_one_template_a_person():
+    """Nothing is known then of what a person's templates differ by."""
+    templates = make_templates(60, 1)
+    protected = _protect(_fit("identity-subspace", templates, directions=10), make_templates(8, seed=1))
+    assert np.isfinite(protected).all()
+
+
+def test_identity_subspace_needs_more_than_two_numbers():
+    templates = make_templates(8)
+    rows = templates.rows[:, :2] / np.linalg.norm(templates.rows[:, :2], axis=1, keepdims=True)
+    with pytest.raises(BadInputError) as caught:
+        _fit("identity-subspace", replace(templates, rows=rows))
+    assert caught.value.code == "bad-parameter"
+
+
 def test_guesses_are_right_where_gender_is_plain():
     templates = make_templates(60, gap=8)
     told = _fit("transport", templates)
