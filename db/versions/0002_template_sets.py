@@ -1,4 +1,4 @@
-"""Template sets: a table of their own beside the data sets of images."""
+"""Template sets: a table of their own beside the data sets of images, and one of the trials of protections on them."""
 
 # There is no way down: to go back, restore the backup taken before the upgrade.
 
@@ -53,3 +53,20 @@ def upgrade() -> None:
         sqlite_where=sa.text("ready"),
         postgresql_where=sa.text("ready"),
     )
+    op.create_table(
+        "protections",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("job_id", sa.Integer, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, unique=True),
+        _template_set("template_set_id", nullable=False),
+        _template_set("fit_on_id", nullable=True),
+        _template_set("learn_from_id", nullable=True),
+        sa.Column("method", sa.Text, nullable=False),
+        sa.Column("spec", sa.Text, nullable=False),
+        sa.Column("result", sa.Text, nullable=True),
+        sqlite_autoincrement=True,
+    )
+
+
+def _template_set(name: str, *, nullable: bool) -> sa.Column[int]:
+    key = sa.ForeignKey("template_sets.id", ondelete="RESTRICT")
+    return sa.Column(name, sa.Integer, key, nullable=nullable, index=True)

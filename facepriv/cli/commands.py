@@ -14,6 +14,7 @@ from facepriv.cli import (
     importing,
     models,
     perturbing,
+    protecting,
     runs,
     serving,
     sharing,
@@ -74,6 +75,8 @@ app.command()(perturbing.methods)
 app.command()(perturbing.perturb)
 app.command()(audits.audit)
 app.command()(audits.policy)
+app.command()(protecting.protections)
+app.command()(protecting.protect)
 app.command()(runs.runs)
 app.command()(audits.audits)
 app.command()(runs.show)

@@ -16,7 +16,16 @@ from facepriv.errors import FaceprivError
 from facepriv.schemas.requests import AuditRequest, RunRequest
 
 if TYPE_CHECKING:
-    from facepriv.store import AuditStore, AuditSummary, JobState, RunStore, RunSummary, Store
+    from facepriv.store import (
+        AuditStore,
+        AuditSummary,
+        JobState,
+        ProtectionStore,
+        ProtectionSummary,
+        RunStore,
+        RunSummary,
+        Store,
+    )
 
 
 def with_executor(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
@@ -69,7 +78,7 @@ def submit_and_show(
 def say_under_way(noun: str, number: int, state: JobState) -> None:
     """Say in what state a run or an audit is, and how to follow it."""
     what = "waits for a worker" if state == "waiting" else f"is {state}"
-    option = f"--audit {number}" if noun == "audit" else str(number)
+    option = str(number) if noun == "run" else f"--{noun} {number}"
     say(f"{noun.capitalize()} {number} {what}. Follow it with: facepriv follow {option}")
 
 
@@ -82,7 +91,7 @@ def follow_to_end(
     """
     from facepriv.services.jobs import control
 
-    queue: RunStore | AuditStore = store.runs if noun == "run" else store.audits
+    queue = queue_of(store, noun)
     with progress(f"{noun.capitalize()} {number}") as report:
         try:
             if executor is not None and not work_here(settings, queue.job_id(number), report):
@@ -94,13 +103,22 @@ def follow_to_end(
             control.cancel(store, noun, number, get_actor())
             error_console().print(
                 f"{noun.capitalize()} {number} cancelled. Finished work is kept; resume with: "
-                f"facepriv resume {number if noun == 'run' else f'--audit {number}'}"
+                f"facepriv resume {number if noun == 'run' else f'--{noun} {number}'}"
             )
             raise
     record = queue.get(number)
     if record.result is None:
         why = f": {record.error}" if record.error else ". Resume it or start it again."
         raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
+
+
+def queue_of(store: Store, noun: str) -> RunStore | AuditStore | ProtectionStore:
+    """Return the table of the jobs of a kind."""
+    from facepriv.services.jobs.kinds import KindWithTable, kinds
+
+    kind = kinds.create(noun)
+    assert isinstance(kind, KindWithTable)
+    return kind.table(store)
 
 
 def work_here(settings: Settings, job_id: int, report: Any, kinds: Collection[str] | None = None) -> bool:
@@ -113,8 +131,10 @@ def work_here(settings: Settings, job_id: int, report: Any, kinds: Collection[st
     return run_worker(settings, kinds=kinds, job_id=job_id, on_progress=show) > 0
 
 
-def watch(queue: RunStore | AuditStore, settings: Settings, number: int, report: Any) -> RunSummary | AuditSummary:
-    """Show the progress of a run or an audit until it ends, and return how it ended."""
+def watch(
+    queue: RunStore | AuditStore | ProtectionStore, settings: Settings, number: int, report: Any
+) -> RunSummary | AuditSummary | ProtectionSummary:
+    """Show the progress of a run, an audit or a protection until it ends, and return how it ended."""
     from facepriv.services.jobs.following import follow
 
     for now in follow(queue, settings, number):

@@ -29,7 +29,9 @@ SHORT = {
     "guards": "guard",
     "guides": "guide",
     "matchers": "matcher",
+    "most_accuracy": "ceiling",
     "most_fnmr_loss": "floor",
+    "others": "compare",
     "parameters": "set",
     "version": "matcher-version",
 }

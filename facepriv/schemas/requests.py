@@ -19,6 +19,9 @@ DEFAULT_METHOD, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender"
 SECOND_GUIDE = "levi-hassner"
 """Stands for the paper's second classifier where its experiments are repeated."""
 AUTO: Literal["auto"] = "auto"
+FOLDS: Literal["folds"] = "folds"
+MOST_ACCURACY, MOST_FNMR_LOSS = 0.65, 0.005
+"""How often the strongest attacker on protected templates may be right, and how much FNMR may rise."""
 LIMIT_HELP = "Take at most this many images: whole subjects, spread evenly over the data set. Default: all"
 SEED_HELP = "Starting number of the randomness; the same seed gives the same result"
 
@@ -183,6 +186,58 @@ class AuditRequest(Request):
         "untouched images",
     )
     limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
+    seed: int = Field(default=0, ge=0, description=SEED_HELP)
+
+
+class ProtectionRequest(Request):
+    """Try a protection on a template set: what attackers still learn from it, and what recognition loses."""
+
+    kind: ClassVar[str] = "protection"
+
+    templates: str | int = Field(description="Name of the template set")
+    method: str = Field(
+        default=DEFAULT_METHOD, description="Protection, see facepriv protections; recommended is the one advised"
+    )
+    parameters: Annotated[dict[str, Any], BeforeValidator(read_settings)] = Field(
+        default_factory=dict, description="Parameter of the protection as name=value"
+    )
+    others: tuple[str, ...] = Field(
+        default=(),
+        description="Protection to compare with; all for every other one. Each takes about as long as the first",
+    )
+    fit_on: str | int = Field(
+        default=FOLDS,
+        description="Template set of other people that the protection is fitted on, besides a third of the people of "
+        "this set; folds for none",
+    )
+    learn_from: str | int | None = Field(
+        default=None,
+        description="Template set of other people, labelled, of the same matcher, from whom attackers learn who hold "
+        "the map but not the key. Default: there are no such attackers",
+    )
+    attackers: tuple[str, ...] | None = Field(default=None, description="Attacker on templates. Default: all")
+    most_accuracy: float = Field(
+        default=MOST_ACCURACY,
+        ge=0.5,
+        le=1,
+        description="Ceiling: how often the strongest attacker may be right, 0.5 (guessing) to 1",
+    )
+    most_fnmr_loss: float = Field(
+        default=MOST_FNMR_LOSS,
+        ge=0,
+        le=1,
+        description="Floor of matching: proportion of genuine comparisons that may be lost in addition, when at most "
+        "0.1 % of impostors are accepted",
+    )
+    wrong_guesses: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="For protections that need a label at enrolment: proportion of people enrolled with the wrong one",
+    )
+    partings: int = Field(
+        default=3, ge=1, le=100, description="Random partings of the people that figures are averaged over"
+    )
     seed: int = Field(default=0, ge=0, description=SEED_HELP)
 
 

@@ -21,6 +21,7 @@ from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.jobs import MAX_LOSSES, JobStore, LeaseLostError
 from facepriv.store.leftovers import Inventory, Leftovers, referred_to, take_inventory
 from facepriv.store.measures import MeasureStore
+from facepriv.store.protections import ProtectionStore
 from facepriv.store.records import (
     ROLES,
     AccessRecord,
@@ -35,6 +36,8 @@ from facepriv.store.records import (
     Learning,
     LogLine,
     NewImage,
+    ProtectionRecord,
+    ProtectionSummary,
     RemarkRecord,
     Role,
     RunImage,
@@ -72,6 +75,9 @@ __all__ = [
     "LeaseLostError",
     "LogLine",
     "NewImage",
+    "ProtectionRecord",
+    "ProtectionStore",
+    "ProtectionSummary",
     "RemarkRecord",
     "Role",
     "RunImage",
@@ -102,6 +108,7 @@ class Store:
         self.template_sets = TemplateSetStore(database, artifacts, self._leftovers)
         self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)
+        self.protections = ProtectionStore(database)
         self.measures = MeasureStore(database)
         self.access = AccessLog(database)
         self.users = UserStore(database)

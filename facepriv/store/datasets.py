@@ -19,6 +19,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, select_fields, values_of
 from facepriv.store.leftovers import Leftovers, references
+from facepriv.store.protections import delete_trials, trials_of
 from facepriv.store.records import (
     DatasetCounts,
     DatasetRecord,
@@ -37,6 +38,7 @@ from facepriv.store.rows import (
     JobRow,
     LearningRow,
     ProblemRow,
+    ProtectionRow,
     ProtocolPairRow,
     RunImageRow,
     RunRow,
@@ -450,7 +452,9 @@ class DatasetStore:
                 )
             for row, these in ((AuditRow, _audits_of(dataset_id)), (RunRow, _runs_using(dataset_id))):
                 session.execute(delete(JobRow).where(JobRow.id.in_(select(row.job_id).where(these))))
-            session.execute(delete(TemplateSetRow).where(TemplateSetRow.dataset_id == dataset_id))
+            made = session.scalars(select(TemplateSetRow.id).where(TemplateSetRow.dataset_id == dataset_id)).all()
+            delete_trials(session, *made)
+            session.execute(delete(TemplateSetRow).where(TemplateSetRow.id.in_(made)))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
         self._leftovers.remove(gone.artifacts)
         return gone
@@ -594,12 +598,19 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
     learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))
     images = session.execute(mine).all()
     made = session.execute(
-        select(TemplateSetRow.name, TemplateSetRow.ready, TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256)
+        select(
+            TemplateSetRow.id,
+            TemplateSetRow.name,
+            TemplateSetRow.ready,
+            TemplateSetRow.rows_sha256,
+            TemplateSetRow.records_sha256,
+        )
         .where(TemplateSetRow.dataset_id == dataset_id)
         .order_by(TemplateSetRow.id)
     ).all()
     hashes = {*(image.artifact_sha256 for image in images), *session.scalars(perturbed), *session.scalars(learnt)}
     hashes |= {sha256 for each in made for sha256 in (each.rows_sha256, each.records_sha256)}
+    tried = trials_of([each.id for each in made])
     shared = select(func.count()).where(or_(ShareRow.run_id.in_(runs), ShareRow.audit_id.in_(audits)))
     return Holdings(
         dataset=record,
@@ -608,9 +619,14 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
         audits=tuple(session.scalars(audits.order_by(AuditRow.id))),
         shares=session.scalar(shared) or 0,
         template_sets=tuple(each.name for each in made if each.ready),
+        protections=tuple(session.scalars(select(ProtectionRow.id).where(tried).order_by(ProtectionRow.id))),
         artifacts=frozenset(sha256 for sha256 in hashes if sha256 is not None),
         sources=frozenset(image.source_sha256 for image in images),
-        busy=(*_held(session, "run", RunRow, using), *_held(session, "audit", AuditRow, audited)),
+        busy=(
+            *_held(session, "run", RunRow, using),
+            *_held(session, "audit", AuditRow, audited),
+            *_held(session, "protection", ProtectionRow, tried),
+        ),
     )
 
 

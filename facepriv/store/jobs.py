@@ -114,7 +114,7 @@ class JobStore:
         what has ended stays as it is. A preview that was not confirmed is forgotten.
         """
         now = datetime.now(UTC)
-        idle = _is_idle(now)
+        idle = is_idle(now)
         with self._database.writing() as session:
             state: JobState | None = session.scalar(
                 update(JobRow)
@@ -354,7 +354,7 @@ def complete(session: Session, job_id: JobId, owner: str, **values: object) -> N
 
 def delete_job(session: Session, job_id: JobId, title: str) -> None:
     """Delete a job with its log, and its run or audit; raises StoreError, which calls it ``title``, if it is held."""
-    idle = delete(JobRow).where(JobRow.id == job_id, _is_idle(datetime.now(UTC))).returning(JobRow.id)
+    idle = delete(JobRow).where(JobRow.id == job_id, is_idle(datetime.now(UTC))).returning(JobRow.id)
     if session.scalar(idle) is None:
         raise StoreError(f"{title} is being worked on; cancel it and delete it once it has stopped.")
 
@@ -370,7 +370,8 @@ def _state(session: Session, job_id: int) -> JobState:
     return _get(session, job_id).state
 
 
-def _is_idle(now: datetime) -> ColumnElement[bool]:
+def is_idle(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that no worker holds a job."""
     return or_(JobRow.state != "running", JobRow.lease_until < now)
 
 

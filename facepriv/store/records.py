@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.runs import LearnSource, RunResult, RunSpec
 from facepriv.types import FEMALE, MALE, Box, Identities, Metric, Origin, Terms
 
@@ -153,12 +154,14 @@ class Holdings:
     """Shares of the results of these runs and audits."""
     template_sets: tuple[str, ...] = ()
     """Names of the template sets that were made from it."""
+    protections: tuple[int, ...] = ()
+    """Numbers of the trials of protections that knew any of these."""
     artifacts: frozenset[str]
     """Hashes of the artifacts that it or these runs refer to; others may have the same."""
     sources: frozenset[str]
     """Hashes of its images' files as they came."""
     busy: tuple[str, ...]
-    """Those of the runs and audits that a worker holds now, such as ``run 7``."""
+    """Those of the runs, audits and protections that a worker holds now, such as ``run 7``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -295,7 +298,7 @@ class JobRecord(JobProgress):
 
     id: int
     kind: str
-    """``import``, ``run``, ``audit`` or ``templates``."""
+    """``import``, ``run``, ``audit``, ``templates`` or ``protection``."""
     request: str
     """What was asked for, as JSON."""
     actor: str
@@ -352,6 +355,26 @@ class AuditRecord(AuditSummary):
 
     spec: AuditSpec
     result: AuditResult | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectionSummary(JobProgress):
+    """The trial of a protection without its spec and result."""
+
+    id: int
+    job_id: int
+    template_set_id: int
+    template_set_name: str
+    method: str
+    """The protection that was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectionRecord(ProtectionSummary):
+    """The trial of a protection with its spec and, once complete, its result."""
+
+    spec: ProtectionSpec
+    result: ProtectionResult | None
 
 
 @dataclass(frozen=True, kw_only=True)

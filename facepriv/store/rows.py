@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.types import Box, Terms
 
@@ -423,6 +424,20 @@ class AuditRow(Numbered, Base):
     spec: Mapped[AuditSpec] = mapped_column(PydanticText(AuditSpec))
     result: Mapped[AuditResult | None] = mapped_column(PydanticText(AuditResult))
     images: Mapped[int]
+
+
+class ProtectionRow(Numbered, Base):
+    """The trial of a protection on a template set; it goes with every set that it knew, as its job does."""
+
+    __tablename__ = "protections"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    template_set_id: Mapped[int] = mapped_column(ForeignKey("template_sets.id", ondelete="RESTRICT"), index=True)
+    fit_on_id: Mapped[int | None] = mapped_column(ForeignKey("template_sets.id", ondelete="RESTRICT"), index=True)
+    learn_from_id: Mapped[int | None] = mapped_column(ForeignKey("template_sets.id", ondelete="RESTRICT"), index=True)
+    method: Mapped[str]
+    spec: Mapped[ProtectionSpec] = mapped_column(PydanticText(ProtectionSpec))
+    result: Mapped[ProtectionResult | None] = mapped_column(PydanticText(ProtectionResult))
 
 
 class MeasureRow(Base):

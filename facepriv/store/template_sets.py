@@ -22,6 +22,7 @@ from facepriv.store.artifacts import RECORDS, TEMPLATES, ArtifactStore
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, values_of
 from facepriv.store.leftovers import Leftovers
+from facepriv.store.protections import delete_trials
 from facepriv.store.records import NewTemplateSet, TemplateSetRecord
 from facepriv.store.rows import DatasetRow, TemplateSetRow
 from facepriv.types import FEMALE, MALE, Metric, Templates
@@ -199,7 +200,10 @@ class TemplateSetStore:
             _find(session, set_id).retain_until = until
 
     def delete(self, set_id: int) -> TemplateSetRecord:
-        """Remove a set with its files; raises StoreError if a file cannot be removed, when the set is gone already."""
+        """Remove a set with its files and the trials of protections that knew it.
+
+        Raises StoreError if a worker is at such a trial, or if a file cannot be removed, when the set is gone already.
+        """
         record = self.get(set_id)
         self._remove(record.id)
         self._leftovers.remove([record.rows_sha256, record.records_sha256])
@@ -220,6 +224,7 @@ class TemplateSetStore:
 
     def _remove(self, set_id: int) -> None:
         with self._database.writing(alone=True) as session:
+            delete_trials(session, set_id)
             session.execute(delete(TemplateSetRow).where(TemplateSetRow.id == set_id))
 
 

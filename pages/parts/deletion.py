@@ -7,8 +7,9 @@ from typing import Literal
 
 import streamlit as st
 
-from facepriv.store import AuditStore, RunStore, Store
+from facepriv.store import Store
 from parts import faces
+from parts.progress import table_of
 from parts.shell import attempt, me, show_refusal
 
 Delete = Callable[[Store], None]
@@ -26,12 +27,13 @@ def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
         confirm(warning, key, delete)
 
 
-def offer_work(noun: Literal["run", "audit"], number: int, warning: str, forget: Callable[[], None]) -> None:
-    """Offer to delete a run or an audit; ``forget`` is called once it has been deleted."""
+def offer_work(
+    noun: Literal["run", "audit", "protection"], number: int, warning: str, forget: Callable[[], None]
+) -> None:
+    """Offer to delete a run, an audit or a protection; ``forget`` is called once it has been deleted."""
 
     def delete(store: Store) -> None:
-        records: RunStore | AuditStore = store.runs if noun == "run" else store.audits
-        records.delete(number)
+        table_of(store, noun).delete(number)
         store.access.record(me().actor, f"{noun}-deleted", f"{noun} {number}")
         forget()
 

@@ -14,21 +14,32 @@ from facepriv.presentation.help_texts import STATES
 from facepriv.services.audits.execution import ATTACKING, SUMMING_UP
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
+from facepriv.services.protections.job import JUDGING
 from facepriv.services.runs.execution import LEARNING
-from facepriv.store import AuditStore, AuditSummary, JobState, RunStore, RunSummary, Store
+from facepriv.store import (
+    AuditStore,
+    AuditSummary,
+    JobState,
+    ProtectionStore,
+    ProtectionSummary,
+    RunStore,
+    RunSummary,
+    Store,
+)
 from facepriv.store.records import JobProgress
-from facepriv.wording import count, duration, rate_of
+from facepriv.wording import duration, rate_of
 from parts.shell import me, with_store
 
+Work = RunSummary | AuditSummary | ProtectionSummary
 ACTIVE: tuple[JobState, ...] = ("waiting", "running")
 EVERY = "1s"
-STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack")}
+STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack"), JUDGING: ("trials", "a trial")}
 """What is counted in a stage that goes through something else than images: several, and one."""
 
 
-def active(records: RunStore | AuditStore) -> tuple[int, ...]:
-    """Return the numbers of the waiting and running runs or audits, oldest first."""
-    work: Sequence[RunSummary | AuditSummary] = records.list(states=ACTIVE)
+def active(records: RunStore | AuditStore | ProtectionStore) -> tuple[int, ...]:
+    """Return the numbers of the waiting and running runs, audits or protections, oldest first."""
+    work: Sequence[Work] = records.list(states=ACTIVE)
     return tuple(summary.id for summary in reversed(work))
 
 
@@ -48,12 +59,11 @@ def check_worker(*, apart: bool = False, linger: float | None = None) -> None:
 
 
 @st.fragment(run_every=EVERY)
-def follow(kind: Literal["run", "audit"], numbers: tuple[int, ...]) -> None:
-    """Show the progress of these runs or audits every second; the whole page runs again once one has ended."""
+def follow(kind: Literal["run", "audit", "protection"], numbers: tuple[int, ...]) -> None:
+    """Show the progress of these jobs every second; the whole page runs again once one has ended."""
 
     def body(store: Store) -> None:
-        records: RunStore | AuditStore = store.runs if kind == "run" else store.audits
-        jobs = [records.summary(number) for number in numbers]
+        jobs = [table_of(store, kind).summary(number) for number in numbers]
         for job in jobs:
             show(store, job)
         if any(job.state not in ACTIVE for job in jobs):
@@ -67,16 +77,28 @@ def audited(audit: AuditSummary) -> str:
     return plain(audit.dataset_name) + (", original images" if audit.run_id is None else f", after run {audit.run_id}")
 
 
-def show(store: Store, work: RunSummary | AuditSummary) -> None:
-    """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
+def table_of(store: Store, kind: Literal["run", "audit", "protection"]) -> RunStore | AuditStore | ProtectionStore:
+    """Return the table of a kind of job."""
+    tables: dict[str, RunStore | AuditStore | ProtectionStore] = {
+        "run": store.runs,
+        "audit": store.audits,
+        "protection": store.protections,
+    }
+    return tables[kind]
+
+
+def show(store: Store, work: Work) -> None:
+    """Show one run, audit or protection: stage, bar, rate, time left, and a button to cancel."""
     if isinstance(work, RunSummary):
         kind, what = "run", f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}"
+    elif isinstance(work, ProtectionSummary):
+        kind, what = "protection", f"{plain(work.template_set_name)} · {work.method}"
     else:
         kind, what = "audit", audited(work)
     with st.container(border=True):
         head(store, kind, work.id, f"**{kind.capitalize()} {work.id}** · {what}", work)
         if work.state == "waiting":
-            st.progress(0.0, f"Waiting for a worker ({count(work.images, 'image')}).")
+            st.progress(0.0, "Waiting for a worker.")
             return
         share = min(1.0, work.done / work.total) if work.total else 0.0
         # There is nothing to count while an audit sums up, and an empty bar would say that it stands still.
@@ -105,7 +127,7 @@ def _guides(store: Store, run: RunSummary) -> str:
     return str(known[run.id])
 
 
-def speed(work: RunSummary | AuditSummary) -> list[str]:
+def speed(work: Work) -> list[str]:
     """Say how fast the present stage goes and how long it will still take, the same to everybody who looks."""
     parts = []
     now = datetime.now(UTC)

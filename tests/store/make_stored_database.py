@@ -19,6 +19,7 @@ from facepriv.schemas.runs import LearnFrom
 from facepriv.store import DatasetRecord, Store, migrate, open_store
 from facepriv.store.records import NewDataset, NewTemplateSet
 from facepriv.types import Actor, Problem, ProtocolPair, Terms
+from tests.contracts.test_protection_store import spec_of
 from tests.store_examples import (
     FACELESS,
     audit_result,
@@ -85,6 +86,7 @@ def _template_sets(store: Store, studio: DatasetRecord) -> None:
     )
     kept = store.template_sets.save(brought, template_rows(metric="euclidean"))
     store.template_sets.save_quality(kept.id, {"schema": "facepriv.template-quality/1"})
+    store.protections.create(spec_of(kept), request='{"templates": "staff"}', actor=ADA)
 
 
 def _unfinished(store: Store) -> None:

@@ -62,7 +62,7 @@ def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
     before = everything(stored)
     migrate.upgrade(stored.database_url)
     after = everything(stored)
-    assert after.keys() - before.keys() == {"template_sets", "weights"}
+    assert after.keys() - before.keys() == {"protections", "template_sets", "weights"}
     for row in before["runs"]:
         row["method"] = "renamed"
     for row in before["log_lines"]:

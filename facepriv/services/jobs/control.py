@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facepriv.services.jobs.kinds import KindWithTable, kinds
 from facepriv.store import JobState, Store
 from facepriv.types import Actor
 
@@ -21,7 +22,6 @@ def resume(store: Store, kind: str, number: int, actor: Actor) -> JobState:
 
 
 def _job_id(store: Store, kind: str, number: int) -> int:
-    """Return the number in the queue: runs and audits have numbers of their own."""
-    if kind == "run":
-        return store.runs.job_id(number)
-    return store.audits.job_id(number) if kind == "audit" else number
+    """Return the number in the queue: what has a table of its own has numbers of its own."""
+    described = kinds.create(kind)
+    return described.table(store).job_id(number) if isinstance(described, KindWithTable) else number

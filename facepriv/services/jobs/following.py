@@ -1,4 +1,4 @@
-"""Follow a run or an audit that workers do, from any process, until it has ended."""
+"""Follow a run, an audit or a protection that workers do, from any process, until it has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
-from facepriv.store import AuditStore, AuditSummary, RunStore, RunSummary
+from facepriv.store import AuditStore, AuditSummary, ProtectionStore, ProtectionSummary, RunStore, RunSummary
 
 LOOK_SECONDS = 0.5
 LINGER_SECONDS = 20.0
@@ -17,7 +17,9 @@ MOST_FAULTS = 3
 """Workers in a row that may fail at their start before what waits is given up."""
 
 
-def follow(queue: RunStore | AuditStore, settings: Settings, number: int) -> Iterator[RunSummary | AuditSummary]:
+def follow(
+    queue: RunStore | AuditStore | ProtectionStore, settings: Settings, number: int
+) -> Iterator[RunSummary | AuditSummary | ProtectionSummary]:
     """Yield how far it is, twice a second, the last time when it has ended; a worker is started where none is alive.
 
     Raises UnknownNameError if it does not exist, FaceprivError if workers end with a fault as soon as they are started.

@@ -9,7 +9,7 @@ from facepriv.config import Settings
 from facepriv.registry import Registry
 from facepriv.schemas.requests import Request
 from facepriv.services.jobs.leased_job import Claim
-from facepriv.store import AuditStore, RunStore, Store
+from facepriv.store import AuditStore, ProtectionStore, RunStore, Store
 from facepriv.types import Actor
 
 
@@ -51,7 +51,7 @@ class KindWithTable(Kind):
     """A kind whose specs and results are in a table of its own beside that of all jobs."""
 
     @abstractmethod
-    def table(self, store: Store) -> RunStore | AuditStore:
+    def table(self, store: Store) -> RunStore | AuditStore | ProtectionStore:
         """Return its table."""
 
     def create(self, store: Store, settings: Settings, spec: Any, request: Request, actor: Actor) -> int:
@@ -59,7 +59,7 @@ class KindWithTable(Kind):
         return self.table(store).create(spec, request=request.model_dump_json(), actor=actor)
 
     def get(self, store: Store, number: int) -> Any:
-        """Return a run or an audit."""
+        """Return a run, an audit or a protection."""
         return self.table(store).get(number)
 
 
@@ -69,6 +69,7 @@ kinds: Registry[Kind] = Registry(
     {
         "run": "facepriv.services.runs.job:RunKind",
         "audit": "facepriv.services.audits.job:AuditKind",
+        "protection": "facepriv.services.protections.job:ProtectionKind",
         "import": "facepriv.services.datasets.import_jobs:ImportKind",
         "templates": "facepriv.services.templates.job:TemplatesKind",
     },

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any, overload
 
 from facepriv.config import Settings
-from facepriv.schemas.requests import AuditRequest, ImportRequest, Request, RunRequest, TemplatesRequest
+from facepriv.schemas.requests import (
+    AuditRequest,
+    ImportRequest,
+    ProtectionRequest,
+    Request,
+    RunRequest,
+    TemplatesRequest,
+)
 from facepriv.services.jobs.kinds import kinds
-from facepriv.store import AuditRecord, JobRecord, RunRecord, Store
+from facepriv.store import AuditRecord, JobRecord, ProtectionRecord, RunRecord, Store
 from facepriv.types import Actor
 
 
@@ -15,6 +22,10 @@ from facepriv.types import Actor
 def submit(store: Store, settings: Settings, request: RunRequest, actor: Actor, once: bool = ...) -> RunRecord: ...
 @overload
 def submit(store: Store, settings: Settings, request: AuditRequest, actor: Actor, once: bool = ...) -> AuditRecord: ...
+@overload
+def submit(
+    store: Store, settings: Settings, request: ProtectionRequest, actor: Actor, once: bool = ...
+) -> ProtectionRecord: ...
 @overload
 def submit(
     store: Store, settings: Settings, request: ImportRequest | TemplatesRequest, actor: Actor, once: bool = ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -80,8 +80,8 @@ def export_run(store: Store, run_id: int, folder: Path, *, actor: Actor) -> Expo
 
 
 @contextmanager
-def empty_folder(folder: Path) -> Iterator[None]:
-    """Make a folder that only its owner may read, and leave nothing in it if the block raises."""
+def empty_folder(folder: Path, files: Sequence[str] = (MANIFEST, RESULT)) -> Iterator[None]:
+    """Make a folder that only its owner may read; if the block raises, leave neither images nor these files in it."""
     try:
         existed = folder.exists()
         if existed and (not folder.is_dir() or any(folder.iterdir())):
@@ -94,7 +94,7 @@ def empty_folder(folder: Path) -> Iterator[None]:
             yield
         except BaseException:
             shutil.rmtree(folder / IMAGES, ignore_errors=True)
-            for name in (MANIFEST, RESULT):
+            for name in files:
                 (folder / name).unlink(missing_ok=True)
             if not existed:
                 folder.rmdir()

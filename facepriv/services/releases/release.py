@@ -24,6 +24,7 @@ from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, safe_stem
+from facepriv.services.releases.key_file import choose_key_file, write_new_key_file
 from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
 
@@ -89,19 +90,7 @@ def write_release(
         raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
     runs = runs_on_same_images(store, list(weights))
     secret = new_key() if key is None else key
-    beside = folder.resolve()
-    target = (key_file if key_file is not None else beside.with_name(beside.name + KEY_SUFFIX)).resolve()
-    if target.exists():
-        raise BadInputError(
-            f"The key would be written to {target}, but that file exists; name another with --key-file, or give it as "
-            "the key to release by.",
-            code="key-exists",
-        )
-    if target.is_relative_to(beside):
-        raise BadInputError(
-            f"The key must not lie in the folder that is released, but {target} would; name a file outside.",
-            code="key-in-release",
-        )
+    target = choose_key_file(folder, key_file, KEY_SUFFIX)
     dataset = store.datasets.get(runs[0].dataset_id)
     images = store.datasets.images(dataset.id, ids=runs[0].spec.image_ids)
     actions = choose_actions(
@@ -208,21 +197,7 @@ def _write_key(
         "select_by": select_by,
         "dataset_content_sha256": content_sha256,
     }
-    try:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2)
-                stream.write("\n")
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise BadInputError(
-            f"A new file for the key was expected to be possible at {target}, but it cannot be written "
-            f"({error.strerror or error}); name another with --key-file.",
-            code="cannot-write",
-        ) from error
+    write_new_key_file(target, content)
 
 
 def _names(names: Sequence[str]) -> list[str]:

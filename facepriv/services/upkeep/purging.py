@@ -255,7 +255,11 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
 def _stop_work(store: Store, dataset_id: int) -> None:
     """Cancel all work on the data set, including waiting jobs, and wait until no worker holds any of it."""
     holdings = store.datasets.holdings(dataset_id)
-    jobs = [*map(store.runs.job_id, holdings.runs), *map(store.audits.job_id, holdings.audits)]
+    jobs = [
+        *map(store.runs.job_id, holdings.runs),
+        *map(store.audits.job_id, holdings.audits),
+        *map(store.protections.job_id, holdings.protections),
+    ]
     for job_id in jobs:
         store.jobs.cancel(job_id)
     end = time.monotonic() + WAIT_SECONDS

@@ -1,0 +1,80 @@
+"""Figures of protections of templates: what attackers learn against what recognition loses."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from facepriv.charts import style
+from facepriv.schemas.figures import GUESSING, Interval
+from facepriv.schemas.protections import ProtectionResult
+from facepriv.schemas.templates import TemplateAudit
+from facepriv.wording import match_rate, percent
+
+LEAK_AXIS = "strongest attacker is right"
+LOSS_AXIS = "more genuine comparisons lost, at 0.1 % of impostors accepted"
+UNTOUCHED_LOOK, CHOSEN_LOOK, OTHER_LOOK = (
+    style.Look(style.SKY, symbol="circle"),
+    style.Look(style.VERMILLION, symbol="star"),
+    style.Look(style.BLUE, symbol="square"),
+)
+_SIZES = {"circle": 11, "star": 15, "square": 10}
+
+
+def leak_against_loss(
+    result: ProtectionResult, *, most_accuracy: float | None = None, most_fnmr_loss: float | None = None
+) -> go.Figure:
+    """Draw every protection by how often its strongest attacker is right and by what recognition loses.
+
+    Parameters
+    ----------
+    most_accuracy, most_fnmr_loss : limits, drawn as lines with the corner within both shaded; None for none.
+    """
+    figure = go.Figure()
+    named = [("templates as they are", result.untouched, UNTOUCHED_LOOK)]
+    named += [
+        (audit.protection, audit, OTHER_LOOK if place else CHOSEN_LOOK) for place, audit in enumerate(result.protected)
+    ]
+    for name, audit, look in named:
+        if (loss := audit.fnmr_loss) is not None and audit.worst.reversed_accuracy.value is not None:
+            _add_point(figure, name, audit, max(0.0, loss), look)
+    if most_accuracy is not None:
+        figure.add_hline(y=most_accuracy, line={"color": style.NEUTRAL, "dash": "dot"})
+    if most_fnmr_loss is not None:
+        figure.add_vline(x=most_fnmr_loss, line={"color": style.NEUTRAL, "dash": "dot"})
+    if most_accuracy is not None and most_fnmr_loss is not None:
+        figure.add_shape(
+            type="rect",
+            x0=0,
+            x1=most_fnmr_loss,
+            y0=GUESSING,
+            y1=most_accuracy,
+            fillcolor=style.GREEN,
+            opacity=0.12,
+            line_width=0,
+        )
+    figure.update_xaxes(title=LOSS_AXIS, tickformat=".1%", rangemode="tozero")
+    figure.update_yaxes(title=LEAK_AXIS, tickformat=".0%", range=[GUESSING - 0.02, 1.03])
+    figure.update_layout(showlegend=False)
+    return style.finish(figure, height=430)
+
+
+def _add_point(figure: go.Figure, name: str, audit: TemplateAudit, loss: float, look: style.Look) -> None:
+    accuracy = audit.worst.reversed_accuracy
+    value = accuracy.value or GUESSING
+    figure.add_scatter(
+        x=[loss],
+        y=[value],
+        error_y={"type": "data", "symmetric": False, **_bars(accuracy, value), "thickness": 1, "width": 3},
+        mode="markers+text",
+        text=[name],
+        textposition="middle right",
+        marker={"color": look.colour, "symbol": look.symbol, "size": _SIZES[look.symbol]},
+        name=name,
+        hovertemplate=f"{name}: {audit.worst.attacker} right in {percent(value)}, "
+        f"{match_rate(loss)} lost<extra></extra>",
+    )
+
+
+def _bars(interval: Interval, value: float) -> dict[str, list[float]]:
+    high, low = interval.high or value, interval.low or value
+    return {"array": [max(0.0, high - value)], "arrayminus": [max(0.0, value - low)]}

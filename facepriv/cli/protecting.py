@@ -1,0 +1,173 @@
+"""`facepriv protections` and `protect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facepriv.cli.execution import follow_to_end, say_under_way
+from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
+from facepriv.cli.output import JsonFile, say, show_table, write_json, write_text
+from facepriv.cli.store import get_actor, opened_store
+from facepriv.schemas.requests import ProtectionRequest
+from facepriv.wording import count
+
+if TYPE_CHECKING:
+    from facepriv.schemas.protections import ProtectionDocument
+    from facepriv.store import Store
+
+TRIALS_SHOWN = 50
+
+
+def protections(json_file: JsonFile = None) -> None:
+    """List the protections of templates, what each needs and who can undo it, and the trials there are."""
+    from facepriv.presentation.protection_tables import protection_rows, trial_row
+
+    rows = protection_rows()
+    short = [{key: row[key] for key in ("Protection", "What it does", "Label at enrolment", "Key")} for row in rows]
+    show_table("Protections of templates", short)
+    with opened_store() as (store, _):
+        trials = store.protections.list(limit=TRIALS_SHOWN)
+    show_table("Trials, newest first", [trial_row(trial) for trial in trials])
+    write_json(
+        json_file,
+        {
+            "schema": "facepriv.protections/1",
+            "protections": [{key.lower().replace(" ", "_"): value for key, value in row.items()} for row in rows],
+            "trials": [
+                {"protection_id": trial.id, "templates": trial.template_set_name, "method": trial.method}
+                | {"state": trial.state, "error": trial.error}
+                for trial in trials
+            ],
+        },
+    )
+
+
+@with_fields(
+    ProtectionRequest,
+    only=[
+        "method",
+        "parameters",
+        "others",
+        "fit_on",
+        "learn_from",
+        "attackers",
+        "most_accuracy",
+        "most_fnmr_loss",
+        "wrong_guesses",
+        "partings",
+        "seed",
+    ],
+)
+def protect(
+    fields: dict[str, Any],
+    dataset: Annotated[str, typer.Argument(help="Name of a template set, or of a data set of images.")],
+    matcher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For images: matcher whose templates are made and protected; repeatable. Default: all usable."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New or empty folder for the protected templates and the map; one a matcher.")
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="With --out: npz, csv or parquet. Default: as the templates came.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Key file of an earlier release, so that its people keep their draws.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File for the key, mode 0600. Default: beside the folder.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--every-attack", help="Also show each attacker in each state.")] = False,
+    no_wait: NoWait = False,
+    executor: Executor = None,
+    scheduler: Scheduler = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Take gender out of templates: judge a protection by what attackers still learn, and write what to release."""
+    from facepriv.cli.execution import with_executor
+    from facepriv.services.jobs.submit import submit
+    from facepriv.services.protections.documents import protect_report, protection_document
+    from facepriv.services.protections.of_images import find_template_sets
+
+    if no_wait and out is not None:
+        raise typer.BadParameter("Nothing can be written with --out before the trial is complete; omit --no-wait.")
+    with opened_store() as (store, settings):
+        settings = with_executor(settings, executor, scheduler)
+        sets = find_template_sets(store, dataset, matcher, get_actor())
+        documents = []
+        for record in sets:
+            named = {name: str(fields[name]) for name in ("fit_on", "learn_from") if name in fields}
+            others = {name: _of_matcher(store, other, record.matcher) for name, other in named.items()}
+            values: dict[str, Any] = fields | others | {"templates": record.id}
+            trial = submit(store, settings, ProtectionRequest(**values), get_actor(), once=not no_wait)
+            if no_wait:
+                say_under_way("protection", trial.id, "waiting")
+                continue
+            if trial.result is None:
+                follow_to_end(store, settings, "protection", trial.id, executor)
+            document = protection_document(store, trial.id)
+            show_protection(document, every=every)
+            if out is not None:
+                folder = out if len(sets) == 1 else out / record.name
+                _release(store, trial.id, folder, file_format, key, key_file)
+            documents.append(document)
+        if documents and json_file is not None:
+            write_text(json_file, protect_report(documents).model_dump_json(by_alias=True, indent=2))
+
+
+def show_protection(document: ProtectionDocument, *, every: bool = False) -> None:
+    """Show the verdict of a trial, its tables, and what no protection of templates covers."""
+    from facepriv.presentation import protection_tables as tables
+    from facepriv.presentation.protection_verdict import NOT_COVERED
+
+    spec, chosen = document.spec, document.chosen
+    say(
+        f"Protection {document.protection_id}: {spec.method} of {spec.templates.name}, "
+        f"{count(chosen.templates, 'template')} of {chosen.people:,} people with a label.",
+        document.verdict,
+    )
+    show_table("What attackers learn, and what recognition loses", tables.outcome_rows(document))
+    show_table(f"Matching with {spec.method}", tables.matching_rows(chosen))
+    if every:
+        for audit in (document.untouched, *document.protected):
+            show_table(f"Every attacker: {audit.protection}", tables.attack_rows(audit))
+    for name, why in document.failed.items():
+        say(f"Not tried: {name}. {why}")
+    say("Not covered by any protection of templates:", *(f"  - {what}" for what in NOT_COVERED))
+
+
+def _release(
+    store: Store, number: int, folder: Path, file_format: str | None, key: Path | None, key_file: Path | None
+) -> None:
+    from facepriv.services.protections.release import read_key, write_protected
+
+    released = write_protected(
+        store,
+        number,
+        folder,
+        actor=get_actor(),
+        suffix=None if file_format is None else f".{file_format.removeprefix('.')}",
+        key=None if key is None else read_key(key),
+        key_file=key_file,
+    )
+    say(f"Wrote {count(released.templates, 'protected template')} to {released.file}, with the map beside it.")
+    if released.key_file is not None:
+        say(
+            f"The key is in {released.key_file}, readable only by you. Keep it apart from the release: new records are "
+            "enrolled with it."
+        )
+
+
+def _of_matcher(store: Store, named: str, matcher: str) -> str | int:
+    """Return the template set that was named, or the one made of the data set that was named by this matcher."""
+    from facepriv.schemas.requests import FOLDS
+    from facepriv.services.protections.of_images import find_template_sets
+
+    if named == FOLDS:
+        return named
+    return find_template_sets(store, named, [matcher], get_actor())[0].id

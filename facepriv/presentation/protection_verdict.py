@@ -1,0 +1,64 @@
+"""The trial of a protection in one paragraph, and what no protection of templates covers."""
+
+from __future__ import annotations
+
+from facepriv.schemas.templates import KNOWLEDGE_TITLES, TemplateAttack, TemplateAudit
+from facepriv.wording import percent
+
+NOT_COVERED = (
+    "images: whoever has one can compute an unprotected template from it",
+    "other attributes, such as age or ethnicity, which may be as readable as before",
+    "the owner, and whoever holds the key or the unprotected templates",
+    "names and whatever else is stored beside a template",
+    "attackers other than those tried, or who have learned from more people",
+)
+"""What no figure of a trial covers."""
+
+
+def keeps_limits(audit: TemplateAudit, most_accuracy: float, most_fnmr_loss: float) -> bool:
+    """Return whether a protection keeps to both limits; not where the loss of matching cannot be told."""
+    accuracy, loss = audit.worst.reversed_accuracy.value, audit.fnmr_loss
+    return accuracy is not None and loss is not None and accuracy <= most_accuracy and loss <= most_fnmr_loss
+
+
+def protection_verdict(
+    untouched: TemplateAudit, protected: TemplateAudit, most_accuracy: float, most_fnmr_loss: float
+) -> str:
+    """Return what a protection comes to: whether it keeps to the limits, and the figures that say so."""
+    worst, loss = protected.worst, protected.fnmr_loss
+    accuracy = worst.reversed_accuracy.value
+    if loss is None:
+        opening = "It cannot be told whether recognition still works: the people have too few templates each."
+    elif keeps_limits(protected, most_accuracy, most_fnmr_loss):
+        opening = "This protection keeps to the limits."
+    elif accuracy is None or accuracy > most_accuracy:
+        opening = f"This protection leaves too much: the limit is {percent(most_accuracy, 0)}."
+    else:
+        opening = f"This protection costs too many matches: the limit is {_points(most_fnmr_loss)}."
+    learnt = (
+        f"The strongest attacker tried ({worst.attacker}, who {KNOWLEDGE_TITLES[worst.knowledge]}) is right in "
+        f"{percent(accuracy)} of cases (up to {percent(worst.reversed_accuracy.high)} allowing for chance; 50 % is "
+        f"guessing). From templates as they are, the strongest was right in {right(untouched.worst)}."
+    )
+    chance = (
+        f"With the {protected.people:,} people here, the best of so many attackers would seem to be right in "
+        f"{percent(protected.chance.mean)} of cases by luck if there were nothing to learn."
+    )
+    return " ".join(filter(None, [opening, learnt, chance, _lost(loss)]))
+
+
+def right(attack: TemplateAttack) -> str:
+    """Return how often an attacker is right, or his opposite."""
+    return percent(attack.reversed_accuracy.value)
+
+
+def _lost(loss: float | None) -> str:
+    if loss is None:
+        return ""
+    if loss <= 0:
+        return "No more genuine comparisons are lost than before when 0.1 % of impostors are accepted."
+    return f"Of genuine comparisons, {_points(loss)} more are lost than before when 0.1 % of impostors are accepted."
+
+
+def _points(rate: float) -> str:
+    return f"{100 * rate:.2f} percentage points"

@@ -1,0 +1,1 @@
+"""Protections of template sets: tried, judged and released."""

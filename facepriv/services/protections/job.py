@@ -1,0 +1,40 @@
+"""Trials of protections as a kind of job."""
+
+from __future__ import annotations
+
+from facepriv.config import Settings
+from facepriv.schemas.protections import ProtectionSpec
+from facepriv.schemas.requests import ProtectionRequest
+from facepriv.services.jobs.kinds import KindWithTable
+from facepriv.services.jobs.leased_job import Claim
+from facepriv.services.protections.preparing import find_same_protection, prepare_protection
+from facepriv.store import ProtectionRecord, ProtectionStore, Store
+
+JUDGING = "judging"
+"""Stage of a trial, whose steps are protections."""
+
+
+class ProtectionKind(KindWithTable):
+    """Try protections on a template set."""
+
+    request = ProtectionRequest
+    started = "protection-started"
+
+    def table(self, store: Store) -> ProtectionStore:
+        """Return the table of trials."""
+        return store.protections
+
+    def prepare(self, store: Store, settings: Settings, request: ProtectionRequest) -> ProtectionSpec:
+        """Return the spec of a trial."""
+        return prepare_protection(store, request)
+
+    def find_duplicate(self, store: Store, spec: ProtectionSpec) -> ProtectionRecord | None:
+        """Return what `find_same_protection` finds."""
+        return find_same_protection(store, spec)
+
+    def execute(self, claim: Claim) -> None:
+        """Execute a claimed trial to its end."""
+        # Importing what computes takes seconds, which those who only queue a trial need not wait.
+        from facepriv.services.protections.execution import ProtectionExecution
+
+        ProtectionExecution(claim).execute()

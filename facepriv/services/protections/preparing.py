@@ -1,0 +1,107 @@
+"""Make the spec of a protection's trial, which is everything that is needed to repeat it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import facepriv
+from facepriv.audit.templates.registry import template_attackers
+from facepriv.errors import BadInputError
+from facepriv.protect.registry import make_protection, protections
+from facepriv.schemas.protections import ProtectionChoice, ProtectionSpec, TemplateSetRef
+from facepriv.schemas.requests import FOLDS, ProtectionRequest
+from facepriv.store import ProtectionRecord, Store, TemplateSetRecord
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn")
+"""Libraries whose versions may move a bit of a figure."""
+LOOK_BACK = 100
+"""Complete trials of a set that are looked at for one with the same spec."""
+ALL = "all"
+
+
+def prepare_protection(store: Store, request: ProtectionRequest) -> ProtectionSpec:
+    """Return the spec of a trial.
+
+    Raises
+    ------
+    UnknownNameError
+        If a template set, a protection or an attacker does not exist.
+    BadInputError
+        With code ``bad-parameter`` for a parameter, ``no-attacker`` if none was named, ``same-set`` if a set is to be
+        learnt from that is the one protected, ``other-matcher`` if two sets are of different matchers.
+    """
+    record = store.template_sets.get(request.templates)
+    fit_on = None if request.fit_on == FOLDS else _others(store, record, request.fit_on, "to fit on")
+    learn_from = None if request.learn_from is None else _others(store, record, request.learn_from, "to learn from")
+    method = protections.resolve(request.method)
+    first = make_protection(method, request.parameters)
+    others = protections.names() if ALL in request.others else tuple(map(protections.resolve, request.others))
+    for name in others:
+        protections.load(name)
+    attackers = tuple(dict.fromkeys(request.attackers or template_attackers.names()))
+    for name in attackers:
+        template_attackers.load(name)
+    tried = [ProtectionChoice(name=method, parameters=first.parameters.model_dump(mode="json"))]
+    tried += [
+        ProtectionChoice(name=name, parameters=make_protection(name).parameters.model_dump(mode="json"))
+        for name in dict.fromkeys(others)
+        if name != method
+    ]
+    return ProtectionSpec(
+        templates=reference(record),
+        method=method,
+        tried=tuple(tried),
+        fit_on=None if fit_on is None else reference(fit_on),
+        learn_from=None if learn_from is None else reference(learn_from),
+        attackers=attackers,
+        partings=request.partings,
+        most_accuracy=request.most_accuracy,
+        most_fnmr_loss=request.most_fnmr_loss,
+        wrong_guesses=request.wrong_guesses,
+        seed=request.seed,
+        facepriv_version=facepriv.__version__,
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+
+
+def reference(record: TemplateSetRecord) -> TemplateSetRef:
+    """Return a template set by its content."""
+    return TemplateSetRef(
+        id=record.id, name=record.name, rows_sha256=record.rows_sha256, records_sha256=record.records_sha256
+    )
+
+
+def _others(store: Store, record: TemplateSetRecord, name: str | int, what: str) -> TemplateSetRecord:
+    """Return the template set of other people; raises BadInputError if it does not fit."""
+    others = store.template_sets.get(name)
+    if others.id == record.id:
+        raise BadInputError(
+            f"A template set of other people was expected {what}, but {record.name} itself was named; name another.",
+            code="same-set",
+        )
+    if (others.matcher, others.version, others.width, others.metric) != (
+        record.matcher,
+        record.version,
+        record.width,
+        record.metric,
+    ):
+        raise BadInputError(
+            f"Templates of the same matcher were expected {what}, {_kind(record)}, but {others.name} has "
+            f"{_kind(others)}; name a set of that matcher.",
+            code="other-matcher",
+        )
+    return others
+
+
+def _kind(record: TemplateSetRecord) -> str:
+    of = f"{record.matcher} {record.version[:8]}".strip() or "a matcher that is not named"
+    return f"{record.width} numbers of {of} compared by {record.metric}"
+
+
+def find_same_protection(store: Store, spec: ProtectionSpec) -> ProtectionRecord | None:
+    """Find the newest complete trial with the same spec, libraries included; None if there is none."""
+    for summary in store.protections.list(template_set_id=spec.templates.id, states=("complete",), limit=LOOK_BACK):
+        record = store.protections.get(summary.id)
+        if record.spec == spec:
+            return record
+    return None

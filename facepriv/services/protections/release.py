@@ -1,0 +1,210 @@
+"""Release protected templates: the file, a manifest, the map for production, and the key apart from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import facepriv
+from facepriv.datasets.templates.writing import WRITERS, write_templates
+from facepriv.errors import BadInputError
+from facepriv.policy.selection import new_key
+from facepriv.presentation.protection_verdict import NOT_COVERED
+from facepriv.protect.base import FittedProtection
+from facepriv.protect.fitted_file import save_fitted
+from facepriv.protect.onnx_export import export_onnx
+from facepriv.protect.registry import make_protection
+from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
+from facepriv.services.releases.export import empty_folder
+from facepriv.services.releases.key_file import choose_key_file, write_new_key_file
+from facepriv.store import ProtectionRecord, Store
+from facepriv.types import Actor, Templates
+
+TEMPLATES, MANIFEST, MAP, MAP_ONNX = "templates", "manifest.json", "map.npz", "map.onnx"
+KEY_SCHEMA = "facepriv.protection-key/1"
+KEY_SUFFIX = ".protection-key.json"
+DEFAULT_FORMAT = ".npz"
+
+
+@dataclass(frozen=True)
+class ProtectedRelease:
+    """What was written where."""
+
+    folder: Path
+    file: Path
+    templates: int
+    key_file: Path | None
+    """None where the protection needs no key."""
+
+
+def read_key(file: Path) -> bytes:
+    """Read the key of an earlier release; raises BadInputError, code ``not-a-key``, if there is none in the file."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["schema"] != KEY_SCHEMA:
+            raise ValueError(content["schema"])
+        return bytes.fromhex(content["key"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            f"The key file of an earlier release of protected templates was expected at {file}, but it cannot be read "
+            "as one; name another, or leave it out for a new key.",
+            code="not-a-key",
+        ) from error
+
+
+def fit_for_release(store: Store, spec: ProtectionSpec) -> FittedProtection:
+    """Fit the protection of a trial to all labelled people of its set, and to those of the set to fit on, if any."""
+    own = store.template_sets.read(spec.templates.id)
+    chosen = spec.tried[0]
+    lesson = own if spec.fit_on is None else _joined(own, store.template_sets.read(spec.fit_on.id))
+    return make_protection(chosen.name, chosen.parameters).fit(lesson, seed=spec.seed)
+
+
+def write_protected(
+    store: Store,
+    number: int,
+    folder: Path,
+    *,
+    actor: Actor,
+    suffix: str | None = None,
+    key: bytes | None = None,
+    key_file: Path | None = None,
+) -> ProtectedRelease:
+    """Protect all templates of a complete trial's set and write them into a new or empty folder.
+
+    The released file has records and subjects as they came and no labels. Whoever applies ``map.npz`` or ``map.onnx``
+    with the key gets the same templates.
+
+    Parameters
+    ----------
+    actor
+        Who asked, for the access log.
+    suffix
+        ``.npz``, ``.csv`` or ``.parquet``; by default as the set came.
+    key
+        An earlier release's key (`read_key`), so that its people keep their draws; by default a new one.
+    key_file
+        Where the key goes, a new file with mode 0600; by default beside the folder.
+
+    Raises
+    ------
+    BadInputError
+        If the trial is not complete (``protection-not-complete``), the folder holds something, the key file exists
+        (``key-exists``) or would be released (``key-in-release``), a label is missing that the protection needs
+        (``no-label``), or a file cannot be written.
+    """
+    record = store.protections.get(number)
+    result = record.result
+    if result is None:
+        raise BadInputError(
+            f"A complete trial was expected, but protection {number} is {record.state}; wait for its end, or choose "
+            "another.",
+            code="protection-not-complete",
+        )
+    spec = record.spec
+    templates = store.template_sets.read(spec.templates.id)
+    fitted = fit_for_release(store, spec)
+    secret = (new_key() if key is None else key) if fitted.card.keyed else None
+    target = None if secret is None else choose_key_file(folder, key_file, KEY_SUFFIX)
+    end = suffix or _suffix_of(store, spec)
+    with empty_folder(folder, files=(MANIFEST, MAP, MAP_ONNX, TEMPLATES + end)):
+        store.access.record(actor, "templates-protected", f"protection {number}", f"template set {spec.templates.id}")
+        rows = fitted.protect(
+            templates.rows,
+            templates.subjects,
+            key=secret,
+            labels=templates.labels if fitted.card.label_at_enrolment == "label" else None,
+        )
+        file = folder / (TEMPLATES + end)
+        write_templates(_without_labels(templates, rows), file)
+        save_fitted(fitted, folder / MAP)
+        export_onnx(fitted, folder / MAP_ONNX)
+        manifest = _manifest(record, result, fitted, templates, file)
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        if secret is not None and target is not None:
+            write_new_key_file(target, _key_content(secret, spec))
+    return ProtectedRelease(folder, file, len(rows), target)
+
+
+def _joined(own: Templates, others: Templates) -> Templates:
+    """Return both, people of the same name in either kept apart."""
+    subjects = np.concatenate(
+        [np.char.add(prefix, each.subjects.astype(np.str_)) for prefix, each in (("0 ", own), ("1 ", others))]
+    )
+    return Templates(
+        rows=np.concatenate([own.rows, others.rows]),
+        records=np.concatenate([own.records, others.records]),
+        subjects=subjects,
+        labels=np.concatenate([own.labels, others.labels]),
+        metric=own.metric,
+        matcher=own.matcher,
+        version=own.version,
+    )
+
+
+def _without_labels(templates: Templates, rows: np.ndarray[Any, np.dtype[np.float32]]) -> Templates:
+    return Templates(
+        rows=rows,
+        records=templates.records,
+        subjects=templates.subjects,
+        labels=np.zeros(len(rows), np.int8),
+        metric=templates.metric,
+        matcher=templates.matcher,
+        version=templates.version,
+    )
+
+
+def _suffix_of(store: Store, spec: ProtectionSpec) -> str:
+    """Return the format in which a set came, as far as it can be written."""
+    came = f".{store.template_sets.get(spec.templates.id).reader}"
+    return came if came in WRITERS else DEFAULT_FORMAT
+
+
+def _manifest(
+    record: ProtectionRecord, result: ProtectionResult, fitted: FittedProtection, templates: Templates, file: Path
+) -> dict[str, Any]:
+    """Return what whoever receives the templates should know; nothing in it depends on the key."""
+    chosen, card = result.chosen, fitted.card
+    with file.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {
+        "schema": "facepriv.protected-templates/1",
+        "facepriv_version": facepriv.__version__,
+        "file": file.name,
+        "sha256": sha256,
+        "templates": len(templates.rows),
+        "width": templates.rows.shape[1],
+        "metric": templates.metric,
+        "matcher": templates.matcher,
+        "matcher_version": templates.version,
+        "protection": card.name,
+        "parameters": chosen.parameters,
+        "keyed": card.keyed,
+        "label_at_enrolment": card.label_at_enrolment,
+        "probes": card.probes,
+        "undone_by": card.undone_by,
+        "protection_id": record.id,
+        "judged": {
+            "worst_attacker": chosen.worst.model_dump(mode="json"),
+            "fnmr_loss_at_fmr_0.1_percent": chosen.fnmr_loss,
+            "unlinkability": chosen.matching.unlinkability,
+            "people": chosen.people,
+            "verdict": result.verdict,
+        },
+        "not_covered": list(NOT_COVERED),
+    }
+
+
+def _key_content(key: bytes, spec: ProtectionSpec) -> dict[str, Any]:
+    return {
+        "schema": KEY_SCHEMA,
+        "warning": "Who holds this file can tell what was drawn for each person. Keep it apart from the release.",
+        "key": key.hex(),
+        "template_set_sha256": spec.templates.rows_sha256,
+        "protection": spec.method,
+    }

@@ -1,0 +1,51 @@
+"""Key files of releases: new files that only their owner may read, apart from what is released."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from facepriv.errors import BadInputError
+
+
+def choose_key_file(folder: Path, key_file: Path | None, suffix: str) -> Path:
+    """Return where a release's key goes: the file that was named, by default beside the folder.
+
+    Raises BadInputError with code ``key-exists`` if that file exists, ``key-in-release`` if it would lie in the folder.
+    """
+    beside = folder.resolve()
+    target = (key_file if key_file is not None else beside.with_name(beside.name + suffix)).resolve()
+    if target.exists():
+        raise BadInputError(
+            f"The key would be written to {target}, but that file exists; name another with --key-file, or give it as "
+            "the key to release by.",
+            code="key-exists",
+        )
+    if target.is_relative_to(beside):
+        raise BadInputError(
+            f"The key must not lie in the folder that is released, but {target} would; name a file outside.",
+            code="key-in-release",
+        )
+    return target
+
+
+def write_new_key_file(target: Path, content: Mapping[str, Any]) -> None:
+    """Write a key with what it belongs to as JSON, mode 0600; raises BadInputError with code ``cannot-write``."""
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(content, stream, indent=2)
+                stream.write("\n")
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadInputError(
+            f"A new file for the key was expected to be possible at {target}, but it cannot be written "
+            f"({error.strerror or error}); name another with --key-file.",
+            code="cannot-write",
+        ) from error

@@ -1,0 +1,101 @@
+"""The Templates page: make a set, try a protection, see what it comes to, release, delete."""
+
+from __future__ import annotations
+
+import shutil
+
+import filelock
+import pytest
+
+from facepriv.config import Settings
+from facepriv.store import open_store
+from tests.protection_examples import add_people, complete_trial
+
+
+@pytest.fixture
+def staff(empty):
+    """An installation with one template set, with the local worker's lock held, so that no page starts one."""
+    with open_store(empty) as store:
+        add_people(store, "staff")
+    with filelock.FileLock(empty.home / "worker.lock"):
+        yield empty
+
+
+@pytest.fixture(scope="module")
+def prepared_trial(tmp_path_factory):
+    """A data folder with a template set and a complete trial of two protections on it; never written to."""
+    settings = Settings(home=tmp_path_factory.mktemp("trial") / "home", workers=1)
+    with open_store(settings) as store:
+        add_people(store, "staff")
+        complete_trial(settings, store, templates="staff", others=("leace",))
+    return settings.home
+
+
+@pytest.fixture
+def tried(empty, prepared_trial):
+    """A copy of that folder."""
+    shutil.copytree(prepared_trial, empty.home)
+    return empty
+
+
+def tables(app):
+    return [table.value.to_dict("records") for table in app.table]
+
+
+def test_without_templates_it_says_where_they_come_from(empty, visit, said):
+    assert "There is no template set yet" in said(visit("templates"))
+
+
+def test_start_and_cancel(staff, visit, said):
+    app = visit("templates")
+    app.slider("protect_ceiling").set_value(70).run()
+    app.multiselect("protect_others").set_value(["leace"]).run()
+    app.button("start_protection").click().run()
+    assert not app.exception
+    with open_store(staff) as store:
+        trial = store.protections.get(1)
+        assert trial.state == "waiting"
+        assert trial.spec.most_accuracy == 0.7
+        assert [choice.name for choice in trial.spec.tried][1:] == ["leace"]
+        assert store.access.list(action="protection-started")[0].subject == "protection 1"
+    assert app.query_params["protection"] == "1"
+    assert "**Protection 1** · staff" in said(app)
+    app.button("cancel-protection-1").click().run()
+    with open_store(staff) as store:
+        assert store.protections.get(1).state == "cancelled"
+
+
+def test_a_complete_trial_says_the_verdict_and_every_figure(tried, visit, said):
+    app = visit("templates", protection="1")
+    assert not app.exception
+    text = said(app)
+    with open_store(tried) as store:
+        result = store.protections.get(1).result
+    assert result is not None
+    assert result.verdict in text.replace("\\", "")
+    shown = [row["Protection"] for table in tables(app) for row in table if "Strongest attacker" in row]
+    assert shown == ["none", result.chosen.protection, "leace"]
+    assert "images: whoever has one" in text
+
+
+def test_a_release_is_prepared_and_logged(tried, visit):
+    app = visit("templates", protection="1")
+    app.button("release-1-prepare").click().run()
+    assert not app.exception
+    offered = {button.proto.label for button in app.get("download_button")}
+    assert {"Protected templates (zip)", "Key file"} <= offered
+    with open_store(tried) as store:
+        assert store.access.list(action="templates-protected")[0].subject == "protection 1"
+
+
+def test_delete_a_trial_and_a_set(tried, visit):
+    app = visit("templates", protection="1")
+    app.button("delete-protection-1").click().run()
+    app.button("delete-protection-1-confirmed").click().run()
+    with open_store(tried) as store:
+        assert store.protections.list() == ()
+    app = visit("templates")
+    app.button("delete-template-set-1").click().run()
+    app.button("delete-template-set-1-confirmed").click().run()
+    with open_store(tried) as store:
+        assert store.template_sets.list() == ()
