@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from facepriv.presentation.formats import NOTHING, moment
 from facepriv.presentation.help_texts import STATES
 from facepriv.protect.registry import RECOMMENDED, protections
 from facepriv.schemas.figures import Interval
 from facepriv.schemas.protections import ProtectionResult
-from facepriv.schemas.templates import KNOWLEDGE_TITLES, TemplateAudit
+from facepriv.schemas.templates import KNOWLEDGE_TITLES, Comparison, ErrorsAt, TemplateAudit
 from facepriv.store import ProtectionSummary
 from facepriv.wording import match_rate, percent
 
@@ -60,12 +62,18 @@ def _outcome_row(audit: TemplateAudit) -> dict[str, str]:
         "Strongest attacker": worst.attacker,
         "who": KNOWLEDGE_TITLES[worst.knowledge],
         "Right": within(worst.reversed_accuracy),
-        "Genuine lost, against originals": NOTHING if errors is None else _errors(errors.fnmr.get("against-untouched")),
-        "Genuine lost, among protected": NOTHING if errors is None else _errors(errors.fnmr.get("among-protected")),
+        "Genuine lost, against originals": NOTHING if errors is None else _errors(_own(errors, "against-untouched")),
+        "Genuine lost, among protected": NOTHING if errors is None else _errors(_own(errors, "among-protected")),
         "More lost at most": match_rate(audit.fnmr_loss),
         "Found first": within(rank.get("against-untouched") or rank.get("untouched")),
         "Linkable": NOTHING if audit.matching.unlinkability is None else f"{audit.matching.unlinkability:.2f}",
     }
+
+
+def _own(errors: ErrorsAt, comparison: Comparison) -> Interval:
+    """Return FNMR at the comparisons' own threshold; of templates as they are there is one only."""
+    own = errors.own_fnmr[comparison]
+    return own if own.value is not None else errors.untouched
 
 
 def attack_rows(audit: TemplateAudit) -> list[dict[str, str]]:
@@ -92,6 +100,7 @@ def matching_rows(audit: TemplateAudit) -> list[dict[str, str]]:
             "Impostors accepted": percent(errors.target_fmr, 2)
             + ("" if errors.supported else " (too few comparisons)"),
             "Genuine lost, untouched": _errors(errors.untouched),
+            "Impostors accepted then": _most(errors.fmr.values()),
             "against originals": _errors(errors.fnmr.get("against-untouched")),
             "among protected": _errors(errors.fnmr.get("among-protected")),
             "at their own threshold, against originals": _errors(errors.own_fnmr.get("against-untouched")),
@@ -99,6 +108,11 @@ def matching_rows(audit: TemplateAudit) -> list[dict[str, str]]:
         }
         for errors in audit.matching.errors
     ]
+
+
+def _most(rates: Iterable[float | None]) -> str:
+    """Write the greatest of the rates that are known."""
+    return percent(max((rate for rate in rates if rate is not None), default=None), 2)
 
 
 def within(interval: Interval | None) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from facepriv.schemas.templates import KNOWLEDGE_TITLES, TemplateAttack, TemplateAudit
 from facepriv.wording import percent
 
+FMR = 0.001
+"""FMR at which losses of matching are told."""
+TOO_MANY = 2
+"""How many times that FMR protected templates may have at the old threshold before a new one is asked for."""
 NOT_COVERED = (
     "images: whoever has one can compute an unprotected template from it",
     "other attributes, such as age or ethnicity, which may be as readable as before",
@@ -44,7 +48,22 @@ def protection_verdict(
         f"With the {protected.people:,} people here, the best of so many attackers would seem to be right in "
         f"{percent(protected.chance.mean)} of cases by luck if there were nothing to learn."
     )
-    return " ".join(filter(None, [opening, learnt, chance, _lost(loss)]))
+    return " ".join(filter(None, [opening, learnt, chance, _lost(loss), new_threshold(protected)]))
+
+
+def new_threshold(audit: TemplateAudit) -> str:
+    """Return which threshold protected templates need, where many impostors pass at the old one; else nothing."""
+    errors = audit.matching.errors_at(FMR)
+    if errors is None or errors.threshold is None:
+        return ""
+    passing = max((rate for rate in errors.fmr.values() if rate is not None), default=0.0)
+    anew = [value for value in errors.own_threshold.values() if value is not None]
+    if passing <= TOO_MANY * FMR or not anew:
+        return ""
+    return (
+        f"Set the matcher's threshold anew, to about {max(anew):.3f} instead of {errors.threshold:.3f}: at the old "
+        f"one, {percent(passing)} of impostors would be accepted."
+    )
 
 
 def right(attack: TemplateAttack) -> str:

@@ -86,6 +86,9 @@ class ErrorsAt(Frozen):
     """``fnmr`` less ``untouched``; a paired interval."""
     own_fnmr: dict[Comparison, Interval]
     """FNMR of protected templates at a threshold of their own, at which their own FMR is at most the target."""
+    own_threshold: dict[Comparison, float | None] = Field(default_factory=dict)
+    """That threshold, over all partings' maps together; one that is fitted on more people has a slightly different
+    one."""
 
     def loss(self, comparison: Comparison) -> float | None:
         """Return how far FNMR is above the untouched one, each at a threshold of its own where FMR is at the target."""

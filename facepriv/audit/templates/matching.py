@@ -174,6 +174,7 @@ class MatchingTrial:
         nothing = Interval(value=None, low=None, high=None)
         fnmr, change, own = (dict.fromkeys(COMPARISONS, nothing) for _ in range(3))
         fmr: dict[Comparison, float | None] = dict.fromkeys(COMPARISONS)
+        own_threshold: dict[Comparison, float | None] = dict.fromkeys(COMPARISONS)
         untouched = nothing
         if point.threshold is not None:
             untouched = self._mean((mated < point.threshold).astype(np.float64), rows)
@@ -184,6 +185,7 @@ class MatchingTrial:
                 fmr[comparison] = float(np.mean(other >= point.threshold))
                 change[comparison] = self._change(rejected, of, mated < point.threshold, rows)
                 own[comparison] = self._own_fnmr(comparison, target)
+                own_threshold[comparison] = operating_point(same, other, target).threshold
         return ErrorsAt(
             target_fmr=target,
             supported=supports(len(non_mated), target),
@@ -193,6 +195,7 @@ class MatchingTrial:
             fmr=fmr,
             fnmr_change=change,
             own_fnmr=own,
+            own_threshold=own_threshold,
         )
 
     def _change(self, after: Floats64, rows_after: Rows, before: Flags, rows_before: Rows) -> Interval:

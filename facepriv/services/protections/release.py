@@ -14,12 +14,13 @@ import facepriv
 from facepriv.datasets.templates.writing import WRITERS, write_templates
 from facepriv.errors import BadInputError
 from facepriv.policy.selection import new_key
-from facepriv.presentation.protection_verdict import NOT_COVERED
+from facepriv.presentation.protection_verdict import FMR, NOT_COVERED
 from facepriv.protect.base import FittedProtection
 from facepriv.protect.fitted_file import save_fitted
 from facepriv.protect.onnx_export import export_onnx
 from facepriv.protect.registry import make_protection
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
+from facepriv.schemas.templates import TemplateAudit
 from facepriv.services.releases.export import empty_folder
 from facepriv.services.releases.key_file import choose_key_file, write_new_key_file
 from facepriv.store import ProtectionRecord, Store
@@ -192,12 +193,21 @@ def _manifest(
         "judged": {
             "worst_attacker": chosen.worst.model_dump(mode="json"),
             "fnmr_loss_at_fmr_0.1_percent": chosen.fnmr_loss,
+            "thresholds_at_fmr_0.1_percent": _thresholds(chosen),
             "unlinkability": chosen.matching.unlinkability,
             "people": chosen.people,
             "verdict": result.verdict,
         },
         "not_covered": list(NOT_COVERED),
     }
+
+
+def _thresholds(audit: TemplateAudit) -> dict[str, float | None]:
+    """Return the threshold of untouched templates, and those that protected ones need."""
+    errors = audit.matching.errors_at(FMR)
+    if errors is None:
+        return {}
+    return {"untouched": errors.threshold} | {str(which): value for which, value in errors.own_threshold.items()}
 
 
 def _key_content(key: bytes, spec: ProtectionSpec) -> dict[str, Any]:
