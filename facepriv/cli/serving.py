@@ -12,6 +12,7 @@ from facepriv.cli.execution import follow_to_end, with_executor
 from facepriv.cli.importing import show_import
 from facepriv.cli.options import Scheduler
 from facepriv.cli.output import JsonFile, progress, say, show_table
+from facepriv.cli.protecting import show_protection
 from facepriv.cli.results import show_audit, show_run, write_model
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.config import get_settings
@@ -85,14 +86,16 @@ def demo(
     auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Ask users of the dashboard to sign in.")] = True,
     json_file: JsonFile = None,
 ) -> None:
-    """Import 60 synthetic subjects, perturb them with the recommended method and the paper's, and audit the result."""
+    """Perturb 60 synthetic subjects by the recommended method and the paper's, audit them, protect their templates."""
     from facepriv.perturb.registry import DEFAULT_METHOD, PAPER_METHOD
     from facepriv.presentation.run_tables import comparison_rows
-    from facepriv.schemas.requests import AuditRequest, RunRequest
+    from facepriv.schemas.requests import AuditRequest, ProtectionRequest, RunRequest
     from facepriv.services.datasets.importing import DEMO, import_demo
     from facepriv.services.jobs.following import LINGER_SECONDS
     from facepriv.services.jobs.local_worker import ensure_worker
     from facepriv.services.jobs.submit import submit
+    from facepriv.services.protections.documents import protection_document
+    from facepriv.services.protections.of_images import find_template_sets
 
     with opened_store() as (store, settings):
         ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
@@ -114,6 +117,11 @@ def demo(
         if audit.result is None:
             follow_to_end(store, settings, "audit", audit.id)
         show_audit(store, audit.id)
+        for templates in find_template_sets(store, DEMO, None, get_actor()):
+            trial = submit(store, settings, ProtectionRequest(templates=templates.id), get_actor(), once=True)
+            if trial.result is None:
+                follow_to_end(store, settings, "protection", trial.id)
+            show_protection(protection_document(store, trial.id))
         # The recommended method's run comes last: the one written as JSON, and the newest on every page.
         write_model(json_file, documents[-1])
         if auth:
