@@ -17,6 +17,10 @@ UNTOUCHED_LOOK, CHOSEN_LOOK, OTHER_LOOK = (
     style.Look(style.VERMILLION, symbol="star"),
     style.Look(style.BLUE, symbol="square"),
 )
+NAME_ROOM = 1.3
+"""Width of the axis in the greatest loss, so that names beside points have room."""
+LEAST_RIGHT = 0.01
+"""Loss up to which the axis reaches at least."""
 _SIZES = {"circle": 11, "star": 15, "square": 10}
 
 
@@ -52,7 +56,9 @@ def leak_against_loss(
             opacity=0.12,
             line_width=0,
         )
-    figure.update_xaxes(title=LOSS_AXIS, tickformat=".1%", rangemode="tozero")
+    losses = [max(0.0, audit.fnmr_loss or 0.0) for _, audit, _ in named]
+    right = NAME_ROOM * max(*losses, 2 * (most_fnmr_loss or 0.0), LEAST_RIGHT)
+    figure.update_xaxes(title=LOSS_AXIS, tickformat=".1%", range=[-right / 60, right])
     figure.update_yaxes(title=LEAK_AXIS, tickformat=".0%", range=[GUESSING - 0.02, 1.03])
     figure.update_layout(showlegend=False)
     return style.finish(figure, height=430)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from facepriv.presentation.formats import NOTHING, moment
-from facepriv.presentation.help_texts import STATES
 from facepriv.protect.registry import RECOMMENDED, protections
 from facepriv.schemas.figures import Interval
 from facepriv.schemas.protections import ProtectionResult
@@ -44,7 +43,7 @@ def trial_row(trial: ProtectionSummary) -> dict[str, str]:
         "Protection": str(trial.id),
         "Templates": trial.template_set_name,
         "Method": trial.method,
-        "State": STATES[trial.state],
+        "State": trial.state,
         "Started": moment(trial.started_at),
     }
 
