@@ -59,6 +59,7 @@ def views(runs: list[int], audits: dict[str, int]) -> dict[str, View]:
         "datasets": View("/datasets", opened=("Add a data set",)),
         **{f"datasets-{part.split()[0].lower()}": View("/datasets", part) for part in DATASET_PARTS},
         "audit": View("/audit"),
+        "templates": View("/templates"),
         "perturb": View("/perturb"),
         "perturb-parameters": View(
             "/perturb", opened=("Another attribute, or one to keep", "Parameters of the method", "What this does not")
