@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PASSWORD = "a password for tests"
 SERIOUS = ("serious", "critical")
-PAGES = ["/", "/datasets", "/audit", "/perturb", "/policy", "/runs", "/sharing", "/models", "/access"]
+PAGES = ["/", "/datasets", "/audit", "/templates", "/perturb", "/policy", "/runs", "/sharing", "/models", "/access"]
 DATASET_PARTS = ["Quality", "Data sheet", "Left out and noted", "Delete"]
 RUN_PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 THEIRS = {
