@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pydantic
-
-from facepriv.errors import BadInputError
 from facepriv.protect.base import Protection
 from facepriv.registry import Registry
-from facepriv.schemas.fields import FieldDescription, describe_fields, refusal
+from facepriv.schemas.fields import FieldDescription, describe_fields, make_checked
 
 RECOMMENDED = "recommended"
 
@@ -47,17 +44,4 @@ def make_protection(name: str, parameters: Mapping[str, Any] = {}) -> Protection
     unknown or out of its range.
     """
     name = protections.resolve(name)
-    known = describe_parameters(name)
-    unknown = [parameter for parameter in parameters if parameter not in known]
-    if unknown:
-        raise BadInputError(
-            f"The protection {name} has no parameter {unknown[0]!r}; choose among: {', '.join(known) or 'none'}.",
-            code="bad-parameter",
-        )
-    values = {
-        key: known[key].from_text(value) if isinstance(value, str) else value for key, value in parameters.items()
-    }
-    try:
-        return protections.create(name, **values)
-    except pydantic.ValidationError as error:
-        raise refusal(error, what=f"The parameter {{field}} of {name}", code="bad-parameter") from error
+    return make_checked(protections.create, "protection", name, describe_parameters(name), parameters)

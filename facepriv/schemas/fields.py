@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from facepriv.errors import BadInputError
+
+Made = TypeVar("Made")
 
 SEVERAL = (tuple, list, set, frozenset)
 WORDS: dict[Any, str] = {bool: "yes or no", int: "whole number", float: "number", str: "text"}
@@ -108,3 +111,23 @@ def refusal(error: ValidationError, *, what: str = "The value of {field}", code:
     return BadInputError(
         f"{what.format(field=field.replace('_', ' '))}{given}: {why}.", code=code.format(field=field.replace("_", "-"))
     )
+
+
+def make_checked(
+    create: Callable[..., Made], noun: str, name: str, known: Mapping[str, FieldDescription], given: Mapping[str, Any]
+) -> Made:
+    """Make a plug-in, called ``name`` and in words ``noun``, with checked parameters; values may be texts.
+
+    Raises BadInputError with code ``bad-parameter`` if a parameter is unknown or out of its range.
+    """
+    unknown = [parameter for parameter in given if parameter not in known]
+    if unknown:
+        raise BadInputError(
+            f"The {noun} {name} has no parameter {unknown[0]!r}; choose among: {', '.join(known) or 'none'}.",
+            code="bad-parameter",
+        )
+    values = {key: known[key].from_text(value) if isinstance(value, str) else value for key, value in given.items()}
+    try:
+        return create(name, **values)
+    except ValidationError as error:
+        raise refusal(error, what=f"The parameter {{field}} of {name}", code="bad-parameter") from error

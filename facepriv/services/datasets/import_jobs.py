@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -18,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from facepriv.config import Settings, make_private_folder
+from facepriv.config import Settings
 from facepriv.datasets.preview import preview_document
 from facepriv.errors import BadInputError, FaceprivError, StoreError, UnknownNameError
 from facepriv.measures.faults import log_fault
@@ -341,13 +340,7 @@ def _discard_rows(store: Store, name: str, job_id: int) -> None:
 
 def make_folder(settings: Settings) -> Path:
     """Make the private folder of a new import; raises StoreError if it cannot be made."""
-    folder = imports_folder(settings) / secrets.token_hex(8)
-    try:
-        make_private_folder(folder.parent)
-        folder.mkdir(mode=0o700)
-    except OSError as error:
-        raise uploads.cannot_write(error) from error
-    return folder
+    return uploads.make_folder(imports_folder(settings))
 
 
 def imports_folder(settings: Settings) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from facepriv.config import make_private_folder
 from facepriv.datasets.files import printable
 from facepriv.errors import BadInputError, StoreError
 from facepriv.types import Problem
@@ -27,6 +29,17 @@ def check_files(names: Sequence[str]) -> None:
         )
     if not names:
         raise BadInputError("Images or one zip archive were expected, but nothing came; choose some.", code="no-images")
+
+
+def make_folder(parent: Path) -> Path:
+    """Make the private folder of a new import in another; raises StoreError if it cannot be made."""
+    folder = parent / secrets.token_hex(8)
+    try:
+        make_private_folder(parent)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise cannot_write(error) from error
+    return folder
 
 
 def put_aside(folder: Path, contents: Sequence[IO[bytes]], labels: IO[bytes] | None) -> None:

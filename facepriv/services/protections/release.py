@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import facepriv
+from facepriv.audit.templates.template_sets import join
 from facepriv.datasets.templates.writing import WRITERS, write_templates
 from facepriv.errors import BadInputError
 from facepriv.policy.selection import new_key
@@ -22,7 +23,7 @@ from facepriv.protect.registry import make_protection
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.templates import TemplateAudit
 from facepriv.services.releases.export import empty_folder
-from facepriv.services.releases.key_file import choose_key_file, write_new_key_file
+from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
 from facepriv.store import ProtectionRecord, Store
 from facepriv.types import Actor, Templates
 
@@ -45,24 +46,16 @@ class ProtectedRelease:
 
 def read_key(file: Path) -> bytes:
     """Read the key of an earlier release; raises BadInputError, code ``not-a-key``, if there is none in the file."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["schema"] != KEY_SCHEMA:
-            raise ValueError(content["schema"])
-        return bytes.fromhex(content["key"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInputError(
-            f"The key file of an earlier release of protected templates was expected at {file}, but it cannot be read "
-            "as one; name another, or leave it out for a new key.",
-            code="not-a-key",
-        ) from error
+    return read_key_file(file, KEY_SCHEMA, "an earlier release of protected templates")
 
 
 def fit_for_release(store: Store, spec: ProtectionSpec) -> FittedProtection:
     """Fit the protection of a trial to all labelled people of its set, and to those of the set to fit on, if any."""
     own = store.template_sets.read(spec.templates.id)
     chosen = spec.tried[0]
-    lesson = own if spec.fit_on is None else _joined(own, store.template_sets.read(spec.fit_on.id))
+    lesson = own
+    if spec.fit_on is not None:
+        lesson = join(_apart(own, "0"), _apart(store.template_sets.read(spec.fit_on.id), "1"))
     return make_protection(chosen.name, chosen.parameters).fit(lesson, seed=spec.seed)
 
 
@@ -122,7 +115,7 @@ def write_protected(
             labels=templates.labels if fitted.card.label_at_enrolment == "label" else None,
         )
         file = folder / (TEMPLATES + end)
-        write_templates(_without_labels(templates, rows), file)
+        write_templates(replace(templates, rows=rows, labels=np.zeros(len(rows), np.int8)), file)
         save_fitted(fitted, folder / MAP)
         export_onnx(fitted, folder / MAP_ONNX)
         manifest = _manifest(record, result, fitted, templates, file)
@@ -132,32 +125,9 @@ def write_protected(
     return ProtectedRelease(folder, file, len(rows), target)
 
 
-def _joined(own: Templates, others: Templates) -> Templates:
-    """Return both, people of the same name in either kept apart."""
-    subjects = np.concatenate(
-        [np.char.add(prefix, each.subjects.astype(np.str_)) for prefix, each in (("0 ", own), ("1 ", others))]
-    )
-    return Templates(
-        rows=np.concatenate([own.rows, others.rows]),
-        records=np.concatenate([own.records, others.records]),
-        subjects=subjects,
-        labels=np.concatenate([own.labels, others.labels]),
-        metric=own.metric,
-        matcher=own.matcher,
-        version=own.version,
-    )
-
-
-def _without_labels(templates: Templates, rows: np.ndarray[Any, np.dtype[np.float32]]) -> Templates:
-    return Templates(
-        rows=rows,
-        records=templates.records,
-        subjects=templates.subjects,
-        labels=np.zeros(len(rows), np.int8),
-        metric=templates.metric,
-        matcher=templates.matcher,
-        version=templates.version,
-    )
+def _apart(templates: Templates, whose: str) -> Templates:
+    """Return templates whose people have names of their own set's, so that namesakes of two sets stay two people."""
+    return replace(templates, subjects=np.char.add(f"{whose} ", templates.subjects.astype(np.str_)))
 
 
 def _suffix_of(store: Store, spec: ProtectionSpec) -> str:

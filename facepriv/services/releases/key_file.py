@@ -32,6 +32,21 @@ def choose_key_file(folder: Path, key_file: Path | None, suffix: str) -> Path:
     return target
 
 
+def read_key_file(file: Path, schema: str, of: str) -> bytes:
+    """Read a key of a schema; raises BadInputError, code ``not-a-key``, that says ``of`` what it was to be."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["schema"] != schema:
+            raise ValueError(content["schema"])
+        return bytes.fromhex(content["key"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            f"The key file of {of} was expected at {file}, but it cannot be read as one; name another, or leave it out "
+            "for a new key.",
+            code="not-a-key",
+        ) from error
+
+
 def write_new_key_file(target: Path, content: Mapping[str, Any]) -> None:
     """Write a key with what it belongs to as JSON, mode 0600; raises BadInputError with code ``cannot-write``."""
     try:

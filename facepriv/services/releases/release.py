@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, safe_stem
-from facepriv.services.releases.key_file import choose_key_file, write_new_key_file
+from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
 from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
 
@@ -151,17 +150,7 @@ def runs_on_same_images(store: Store, run_ids: Sequence[int]) -> list[RunRecord]
 
 def read_key(file: Path) -> bytes:
     """Read the key of an earlier release; raises BadInputError if the file is missing or no such key."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["schema"] != KEY_SCHEMA:
-            raise ValueError(content["schema"])
-        return bytes.fromhex(content["key"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInputError(
-            f"The key file of an earlier release was expected at {file}, but it cannot be read as one; name another, "
-            "or leave it out for a new key.",
-            code="not-a-key",
-        ) from error
+    return read_key_file(file, KEY_SCHEMA, "an earlier release")
 
 
 def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, str | None]]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from facepriv.config import Settings, make_private_folder
+from facepriv.config import Settings
 from facepriv.datasets.templates.reading import READERS, is_template_file
 from facepriv.errors import BadInputError, FaceprivError, UnknownNameError
 from facepriv.measures.faults import log_fault
@@ -301,13 +300,7 @@ def forget_jobs(
 
 def make_folder(settings: Settings) -> Path:
     """Make the private folder of a new import; raises StoreError if it cannot be made."""
-    folder = imports_folder(settings) / secrets.token_hex(8)
-    try:
-        make_private_folder(folder.parent)
-        folder.mkdir(mode=0o700)
-    except OSError as error:
-        raise uploads.cannot_write(error) from error
-    return folder
+    return uploads.make_folder(imports_folder(settings))
 
 
 def imports_folder(settings: Settings) -> Path:
