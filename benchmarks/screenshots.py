@@ -51,8 +51,8 @@ class View:
     """Expanders to open."""
 
 
-def views(runs: list[int], audits: dict[str, int]) -> dict[str, View]:
-    """Name every view of a data folder with these runs and audits, newest first."""
+def views(runs: list[int], audits: dict[str, int], protections: list[int]) -> dict[str, View]:
+    """Name every view of a data folder with these runs, audits and protections, newest first."""
     run = runs[0]
     found = {
         "overview": View("/"),
@@ -73,6 +73,8 @@ def views(runs: list[int], audits: dict[str, int]) -> dict[str, View]:
     }
     if len(runs) > 1:
         found["comparison"] = View(f"/runs?run={runs[1]}&run={runs[0]}")
+    if protections:
+        found["templates-protection"] = View(f"/templates?protection={protections[0]}", opened=("Every attacker",))
     for name, number in audits.items():
         found[f"audit-{name}"] = View(f"/audit?audit={number}", opened=("What each attacker",))
     return found
@@ -154,8 +156,8 @@ def for_readme(source: Path, target: Path, height: int) -> None:
     print(f"{target.name}: {small.width} x {small.height}, {target.stat().st_size / 1000:.0f} kB")
 
 
-def stored(home: Path) -> tuple[list[int], dict[str, int]]:
-    """Give the complete runs, newest first, and the newest complete audits of a data set as it is and of a run."""
+def stored(home: Path) -> tuple[list[int], dict[str, int], list[int]]:
+    """Give complete runs and protections, newest first, and the newest audits of a data set as it is and of a run."""
     from facepriv.config import Settings
     from facepriv.store import open_store
 
@@ -164,7 +166,8 @@ def stored(home: Path) -> tuple[list[int], dict[str, int]]:
         audits: dict[str, int] = {}
         for one in store.audits.list(states=("complete",)):
             audits.setdefault("as-it-is" if one.run_id is None else "of-run", one.id)
-    return runs, audits
+        protections = [one.id for one in store.protections.list(states=("complete",))]
+    return runs, audits, protections
 
 
 def main() -> None:

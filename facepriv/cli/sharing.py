@@ -46,24 +46,30 @@ def report(
     figures: Annotated[Path | None, typer.Option(help="Write each figure into this folder.")] = None,
     format: Annotated[str, typer.Option(help="Format of the figures: svg or png.")] = "svg",
     audit: Annotated[int | None, typer.Option(help="Audit of the run; by default the newest complete one.")] = None,
+    protection: Annotated[
+        int | None, typer.Option(help="Instead of a run: trial of a protection of templates; facepriv protections.")
+    ] = None,
     faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show.")] = 0,
     json_file: JsonFile = None,
 ) -> None:
-    """Write the report of a run and its audit for a privacy officer; the access log records it."""
+    """Write the report of a run and its audit, or of a protection, for a privacy officer; the access log records it."""
     from facepriv.services.sharing.report import write_report
 
     if format not in ("svg", "png"):
         raise typer.BadParameter(f"--format must be svg or png, got {format}.")
     if not any((html, csv, figures, json_file)):
         raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER, --figures FOLDER or --json FILE.")
-    if run is None and audit is None:
-        raise typer.BadParameter("Give the number of a run, or --audit NUMBER.")
+    if protection is not None and (run, audit, faces) != (None, None, 0):
+        raise typer.BadParameter("A report is of a run, of an audit or of a protection; a protection has no faces.")
+    if (run, audit, protection) == (None, None, None):
+        raise typer.BadParameter("Give the number of a run, --audit NUMBER or --protection NUMBER.")
     with opened_store() as (store, _):
         of_run = store.audits.get(audit).run_id if run is None and audit is not None else run
         sentences, report = write_report(
             store,
             of_run,
             audit_id=audit,
+            protection_id=protection,
             faces=faces,
             html=html,
             csv=csv,

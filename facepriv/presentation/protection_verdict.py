@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from facepriv.schemas.templates import KNOWLEDGE_TITLES, TemplateAttack, TemplateAudit
-from facepriv.wording import percent
+from facepriv.schemas.requests import MOST_FNMR_LOSS
+from facepriv.schemas.templates import KNOWLEDGE_TITLES, Comparison, ErrorsAt, TemplateAttack, TemplateAudit
+from facepriv.wording import listed, percent
 
 FMR = 0.001
 """FMR at which losses of matching are told."""
 TOO_MANY = 2
 """How many times that FMR protected templates may have at the old threshold before a new one is asked for."""
+NEAR = 0.01
+"""Scores from which on two thresholds are told apart."""
+_COMPARED: dict[Comparison, str] = {
+    "against-untouched": "for new probes",
+    "among-protected": "for protected templates with each other",
+}
 NOT_COVERED = (
     "images: whoever has one can compute an unprotected template from it",
     "other attributes, such as age or ethnicity, which may be as readable as before",
@@ -52,18 +59,35 @@ def protection_verdict(
 
 
 def new_threshold(audit: TemplateAudit) -> str:
-    """Return which threshold protected templates need, where many impostors pass at the old one; else nothing."""
+    """Return which threshold protected templates need; nothing where the old one will do.
+
+    It will not where at the old one many impostors pass, or many more genuine comparisons fail than at a new one.
+    """
     errors = audit.matching.errors_at(FMR)
     if errors is None or errors.threshold is None:
         return ""
     passing = max((rate for rate in errors.fmr.values() if rate is not None), default=0.0)
-    anew = [value for value in errors.own_threshold.values() if value is not None]
-    if passing <= TOO_MANY * FMR or not anew:
+    failing = {
+        which: old.value - (errors.own_fnmr[which].value or 0.0) for which, old in errors.fnmr.items() if old.value
+    }
+    why = [f"{percent(passing)} of impostors would be accepted"] if passing > TOO_MANY * FMR else []
+    if max(failing.values(), default=0.0) > MOST_FNMR_LOSS:
+        worst = max(failing, key=failing.__getitem__)
+        why.append(f"{percent(errors.fnmr[worst].value)} of genuine comparisons would fail")
+    if not why or not any(value is not None for value in errors.own_threshold.values()):
         return ""
     return (
-        f"Set the matcher's threshold anew, to about {max(anew):.3f} instead of {errors.threshold:.3f}: at the old "
-        f"one, {percent(passing)} of impostors would be accepted."
+        f"Set the matcher's threshold anew, {_own_thresholds(errors)} instead of {errors.threshold:.3f}: at the old "
+        f"one, {listed(why)}."
     )
+
+
+def _own_thresholds(errors: ErrorsAt) -> str:
+    """Write the new threshold, or one for each kind of comparison where they are far apart."""
+    new = {which: value for which, value in errors.own_threshold.items() if value is not None}
+    if max(new.values()) - min(new.values()) < NEAR:
+        return f"to about {max(new.values()):.3f}"
+    return "to about " + listed([f"{value:.3f} {_COMPARED[which]}" for which, value in new.items()])
 
 
 def right(attack: TemplateAttack) -> str:

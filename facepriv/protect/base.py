@@ -36,6 +36,28 @@ class Parameters(BaseModel):
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """How far a requirement of ISO/IEC 24745 on protected templates is met, and why."""
+
+    met: Literal["yes", "partly", "no"]
+    why: str
+
+
+def partly_lost(what: str) -> Requirement:
+    """Return how irreversible a protection is that takes something away for good and leaves the rest as it is."""
+    return Requirement("partly", f"{what} All others stay, and a face may be reconstructed from them.")
+
+
+KEYLESS_UNLINKABLE = Requirement(
+    "no", "There is no key: all releases of a template are the same, so anyone can tell that they are of one person."
+)
+KEYLESS_RENEWABLE = Requirement(
+    "no",
+    "There is no key: the same template gives the same protected template again, so a stolen one cannot be revoked.",
+)
+
+
+@dataclass(frozen=True)
 class ProtectionCard:
     """What an owner must know before choosing a protection."""
 
@@ -51,6 +73,13 @@ class ProtectionCard:
     broken_by: str
     """What was found to read gender from them, here or in the literature."""
     source: str
+    irreversible: Requirement
+    """Whether the original template is lost: partly if nobody can restore what was taken out, but the rest stays."""
+    unlinkable: Requirement = KEYLESS_UNLINKABLE
+    """Whether templates of one person in two releases with different keys cannot be told to belong together."""
+    renewable: Requirement = KEYLESS_RENEWABLE
+    """Whether a stolen protected template can be replaced: partly if a new key changes everybody's template, but not
+    all of it."""
     probes: Literal["as they are", "mapped"] = "as they are"
     """Whether probes are compared as they come from the matcher, or after a fixed map without a key."""
 

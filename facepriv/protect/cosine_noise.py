@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, Requirement
 from facepriv.protect.draws import Draws
 from facepriv.types import Floats64
 
@@ -31,6 +31,19 @@ class CosineNoise(Protection):
         broken_by="attackers who retrain on protected templates: the noise lies in all directions, gender in few",
         source="Terhörst et al., Unsupervised privacy-enhancement of face representations using similarity-sensitive "
         "noise transformations, 2019",
+        irreversible=Requirement(
+            "no",
+            "Nothing is lost: with the key, each template is turned back. Without it, the protected template is still "
+            "close to the original one, and a face may be reconstructed from it.",
+        ),
+        unlinkable=Requirement(
+            "partly",
+            "Each key turns a template in another direction, but both results stay close to the original one.",
+        ),
+        renewable=Requirement(
+            "partly",
+            "A new key draws a new direction, but a stolen template still matches as closely as before.",
+        ),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

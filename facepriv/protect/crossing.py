@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import enrolment
-from facepriv.protect.base import Arrays, Lesson, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, ProtectionCard, Requirement
 from facepriv.protect.draws import Draws
 from facepriv.protect.enrolment import LabelledProtection
 from facepriv.protect.gaussian_transport import learn_transport
@@ -33,6 +33,18 @@ class Crossing(LabelledProtection):
         undone_by="whoever holds the map and the key",
         broken_by="attackers who retrain on protected templates: mapped ones still differ a little from untouched ones",
         source="Mirjalili and Ross, Soft biometric privacy, 2017 (the proportion, on images)",
+        irreversible=Requirement(
+            "no",
+            "Nothing is lost: the key tells who was mapped, and the inverse map gives the original template.",
+        ),
+        unlinkable=Requirement(
+            "no",
+            "Whoever was not drawn keeps the original template, and mapped templates are like their originals.",
+        ),
+        renewable=Requirement(
+            "no",
+            "A new key changes nothing for about half of the people, so a stolen template may stay valid.",
+        ),
     )
 
     def learn_maps(self, lesson: Lesson) -> Arrays:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, Requirement, partly_lost
 from facepriv.protect.directions import orthonormal
 from facepriv.protect.draws import Draws
 from facepriv.types import FEMALE, MALE, Floats64, Integers
@@ -39,6 +39,17 @@ class DonorCoordinate(Protection):
         broken_by="attackers who retrain on protected templates: gender lies in more than one direction (73 to 81 % "
         "right, ADR 0036)",
         source="design of facepriv; random replacement as in Warner, Randomized response, 1965",
+        irreversible=partly_lost(
+            "The replaced coordinates, one by default, cannot be restored, not even with the key."
+        ),
+        unlinkable=Requirement(
+            "no",
+            "Only the replaced coordinates depend on the key; all others are the same in every release.",
+        ),
+        renewable=Requirement(
+            "partly",
+            "A new key draws new donors, but a stolen template still matches by all other coordinates.",
+        ),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

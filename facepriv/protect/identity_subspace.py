@@ -20,7 +20,7 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, unit_rows
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, Requirement, unit_rows
 from facepriv.protect.draws import Draws
 from facepriv.types import Floats64
 
@@ -68,6 +68,19 @@ class IdentitySubspace(Protection):
         broken_by="nothing known; attackers who hold labels of many people find what the few it was fitted to did not "
         "show (59 to 67 % right where it was fitted to 33 people, ADR 0036)",
         source="design of facepriv; see ADR 0036",
+        irreversible=Requirement(
+            "partly",
+            "Only the coordinates in which people differ most stay; the others cannot be restored, not even with the "
+            "key. What stays identifies a person, and a coarse face may be reconstructed from it.",
+        ),
+        unlinkable=Requirement(
+            "partly",
+            "The drawn coordinates depend on the key; those that stay are the same in every release and link people.",
+        ),
+        renewable=Requirement(
+            "partly",
+            "A new key draws new coordinates, but a stolen template still matches by those that stay.",
+        ),
         probes="mapped",
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, partly_lost
 from facepriv.protect.directions import orthonormal, without
 from facepriv.types import Floats64
 
@@ -35,6 +35,9 @@ class Inlp(Protection):
         undone_by="nobody: the coordinates are gone",
         broken_by="non-linear attackers, and linear ones that learn from other people than it was fitted to",
         source="Ravfogel et al., Null it out: guarding protected attributes by iterative nullspace projection, 2020",
+        irreversible=partly_lost(
+            "A few coordinates, one for each round, are the same for everybody and cannot be restored."
+        ),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, partly_lost
 from facepriv.protect.elimination import eliminate
 from facepriv.types import Flags, Floats64
 
@@ -33,6 +33,7 @@ class Ive(Protection):
         "(71 to 88 % right, ADR 0036)",
         source="Terhörst et al., Suppressing gender and age in face templates using incremental variable elimination, "
         "2019",
+        irreversible=partly_lost("The numbers that were set to zero cannot be restored."),
         probes="mapped",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, partly_lost
 from facepriv.types import Floats64
 
 _LEAST_VARIANCE = 1e-10
@@ -23,6 +23,7 @@ class Leace(Protection):
         undone_by="nobody: one direction is gone",
         broken_by="non-linear attackers, and linear ones that learn from other people than it was fitted to",
         source="Belrose et al., LEACE: perfect linear concept erasure in closed form, 2023",
+        irreversible=partly_lost("One coordinate is the same for everybody and cannot be restored."),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, partly_lost
 from facepriv.protect.directions import orthonormal, without
 from facepriv.types import Floats64
 
@@ -20,6 +20,7 @@ class MeanDifference(Protection):
         broken_by="attackers who retrain on protected templates: gender lies in more than one direction "
         "(75 to 81 % right, ADR 0036)",
         source="Bolukbasi et al., Man is to computer programmer as woman is to homemaker?, 2016 (on words)",
+        irreversible=partly_lost("One coordinate is the same for everybody and cannot be restored."),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, Requirement
 from facepriv.protect.directions import orthonormal
 from facepriv.protect.draws import Draws
 from facepriv.types import Floats64
@@ -32,6 +32,18 @@ class Mirroring(Protection):
         broken_by="attackers who retrain on protected templates: gender lies in more than one direction, and the "
         "mirrored coordinate has two clusters for each gender",
         source="Mirjalili and Ross, Soft biometric privacy, 2017 (the proportion, on images)",
+        irreversible=Requirement(
+            "no",
+            "Nothing is lost: the key tells who was mirrored, and mirroring again gives the original template.",
+        ),
+        unlinkable=Requirement(
+            "no",
+            "Only one coordinate depends on the key; all others are the same in every release.",
+        ),
+        renewable=Requirement(
+            "no",
+            "A new key changes nothing for about half of the people, so a stolen template may stay valid.",
+        ),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

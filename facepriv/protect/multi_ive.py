@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.protect import ive
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, partly_lost
 from facepriv.types import Floats64
 
 
@@ -25,6 +25,7 @@ class MultiIve(Protection):
         undone_by="nobody: the components are gone",
         broken_by="attackers who retrain on protected templates: the components that are left still tell gender",
         source="Melzi et al., Multi-IVE: privacy enhancement of multiple soft-biometrics in face embeddings, 2023",
+        irreversible=partly_lost("The components that were taken away cannot be restored."),
         probes="mapped",
     )
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.protect import base
-from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard, Requirement
 from facepriv.protect.draws import Draws
 from facepriv.types import Floats64, Metric
 
@@ -34,6 +34,19 @@ class PeMiu(Protection):
         "the top similarities, Osorio-Roig et al., 2022; 89 to 99 % right, ADR 0036)",
         source="Terhörst et al., PE-MIU: a training-free privacy-enhancing face recognition approach based on minimum "
         "information units, 2020; it needs a comparator of its own",
+        irreversible=Requirement(
+            "no",
+            "Nothing is lost: all numbers are there in another order. The key tells the order, and so does another "
+            "template of the person.",
+        ),
+        unlinkable=Requirement(
+            "no",
+            "Two templates of a person are most alike in the right order of blocks, whatever the keys.",
+        ),
+        renewable=Requirement(
+            "partly",
+            "A new key draws a new order, but a stolen template still matches in its own.",
+        ),
     )
 
     def learn(self, lesson: Lesson) -> Arrays:

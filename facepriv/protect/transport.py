@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.protect import enrolment
-from facepriv.protect.base import Arrays, Lesson, ProtectionCard
+from facepriv.protect.base import Arrays, Lesson, ProtectionCard, Requirement
 from facepriv.protect.enrolment import LabelledProtection
 from facepriv.protect.gaussian_transport import learn_transport
 from facepriv.types import Floats64
@@ -32,6 +32,10 @@ class Transport(LabelledProtection):
         broken_by="nearest neighbours trained on protected templates: with little shrinkage the map prints the label "
         "back into the templates",
         source="Gordaliza et al., Obtaining fairness using optimal transport theory, 2019",
+        irreversible=Requirement(
+            "no",
+            "Nothing is lost: whoever holds the map and guesses the label computes the original template.",
+        ),
     )
 
     def learn_maps(self, lesson: Lesson) -> Arrays:

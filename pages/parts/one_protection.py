@@ -15,7 +15,7 @@ from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.download import Download, make_download
 from facepriv.store import ProtectionRecord, Store
 from facepriv.wording import count, duration, match_rate
-from parts import progress, work_log
+from parts import progress, report, work_log
 from parts.deletion import offer_work
 from parts.downloads import file_name, offer_result
 from parts.figures import show_figure, show_metric, show_rows
@@ -47,6 +47,7 @@ def show(store: Store, trial: ProtectionRecord, forget: Callable[[], None]) -> N
     else:
         show_result(trial, trial.result)
         release(store, trial)
+        report.offer_of_protection(trial.id)
         st.subheader("Files and spec")
         document = protection_document(store, trial.id).model_dump_json(by_alias=True, indent=2)
         offer_result("protection", trial.id, document)

@@ -1,10 +1,14 @@
-"""The report of a run or an audit as a file to hand on."""
+"""The report of a run, an audit or a protection as a file to hand on."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from facepriv.services.sharing.report import MOST_FACES, export_report
+from facepriv.store import Store
+from facepriv.types import Actor
 from facepriv.wording import count
 from parts.downloads import file_name
 from parts.faces import address
@@ -18,7 +22,7 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
     """
     number = audit_id if run_id is None else run_id
     key = f"{run_id}-{audit_id or 'newest'}"
-    st.subheader("Report", help="One HTML file for a privacy officer. It opens without a network and prints well.")
+    _heading()
     faces = 0
     if run_id is not None:
         faces = int(
@@ -36,13 +40,32 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
         offer_with_faces(run_id, audit_id, faces, key)
         return
 
+    _button(
+        f"report-{number}",
+        f"report-{key}",
+        lambda store, actor: export_report(store, run_id, audit_id=audit_id, actor=actor),
+    )
+
+
+def offer_of_protection(number: int) -> None:
+    """Show the button that makes the report of a protection."""
+    _heading()
+    name = f"report-protection-{number}"
+    _button(name, name, lambda store, actor: export_report(store, protection_id=number, actor=actor))
+
+
+def _heading() -> None:
+    st.subheader("Report", help="One HTML file for a privacy officer. It opens without a network and prints well.")
+
+
+def _button(name: str, key: str, make: Callable[[Store, Actor], str]) -> None:
     st.download_button(
         "Download the report",
-        when_asked(lambda store, actor: export_report(store, run_id, audit_id=audit_id, actor=actor)),
-        file_name=file_name(f"report-{number}", "html"),
+        when_asked(make),
+        file_name=file_name(name, "html"),
         mime="text/html",
         icon=":material/summarize:",
-        key=f"report-{key}",
+        key=key,
         on_click="ignore",
     )
 

@@ -225,10 +225,50 @@ def test_unlabelled_templates_are_left_out(protection, templates, fitted):
 
 def test_cards_are_complete(protection):
     card = protection.card_as_fitted
-    for text in (card.title, card.needs, card.undone_by, card.broken_by, card.source):
+    requirements = [card.irreversible, card.unlinkable, card.renewable]
+    for text in (
+        card.title,
+        card.needs,
+        card.undone_by,
+        card.broken_by,
+        card.source,
+        *(one.why for one in requirements),
+    ):
         assert text == text.strip()
         assert text
+    assert {one.met for one in requirements} <= {"yes", "partly", "no"}
     assert protections.load(card.name) is type(protection)
+
+
+def test_a_card_says_whether_the_original_is_lost(fitted, others):
+    """Where nothing is lost, the map can be turned back near every template: its derivative has full rank."""
+    row = others.rows[:1].astype(np.float64)
+    key = KEY if fitted.card.keyed else None
+    # Somebody whom the key draws, and somebody whom it does not: nobody loses anything if either does not.
+    ranks = []
+    for subject in others.subjects[::3]:
+        drawn = np.repeat(fitted.draw(np.array([subject]), key=key), 2 * WIDTH, axis=0)
+        step = 1e-6 * np.eye(WIDTH)
+        near = np.vstack([row + step, row - step])
+        mapped = fitted.protection.map_rows(fitted.arrays, near, drawn, np.ones((2 * WIDTH, 1)))
+        ranks.append(np.linalg.matrix_rank((mapped[:WIDTH] - mapped[WIDTH:]) / 2e-6, tol=1e-4))
+    assert bool(min(ranks) == WIDTH) is (fitted.card.irreversible.met == "no")
+    assert fitted.card.irreversible.met != "yes" or max(ranks) == 0
+
+
+def test_a_card_says_whether_releases_can_be_linked(fitted, others):
+    """Whoever holds two releases with different keys finds a person of the one in the other."""
+    one, other = (_protect(fitted, others, key) for key in (KEY, OTHER_KEY))
+    found = others.subjects[fitted.similarity(one, other).argmax(axis=0)] == others.subjects
+    linked = found.mean() > 0.8
+    assert linked or fitted.card.unlinkable.met != "no"
+    assert not linked or fitted.card.unlinkable.met != "yes"
+
+
+def test_a_card_says_whether_a_new_key_gives_everybody_a_new_template(fitted, metric):
+    many = make_templates(60, seed=2, metric=metric)
+    changed = (_protect(fitted, many, KEY) != _protect(fitted, many, OTHER_KEY)).any(axis=1)
+    assert bool(changed.mean() > 0.75) is (fitted.card.renewable.met != "no")
 
 
 def test_the_exported_map_gives_the_same(fitted, others, tmp_path):

@@ -78,6 +78,12 @@ def test_a_complete_trial_says_the_verdict_and_every_figure(tried, visit, said):
     assert "images: whoever has one" in text
 
 
+def test_the_report_is_offered(tried, visit):
+    app = visit("templates", protection="1")
+    offered = {button.proto.label for button in app.get("download_button")}
+    assert "Download the report" in offered
+
+
 def test_a_release_is_prepared_and_logged(tried, visit):
     app = visit("templates", protection="1")
     app.button("release-1-prepare").click().run()

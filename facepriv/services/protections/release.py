@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ TEMPLATES, MANIFEST, MAP, MAP_ONNX = "templates", "manifest.json", "map.npz", "m
 KEY_SCHEMA = "facepriv.protection-key/1"
 KEY_SUFFIX = ".protection-key.json"
 DEFAULT_FORMAT = ".npz"
+_LOGGED = "templates-protected"
+_MOST_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def write_protected(
     target = None if secret is None else choose_key_file(folder, key_file, KEY_SUFFIX)
     end = suffix or _suffix_of(store, spec)
     with empty_folder(folder, files=(MANIFEST, MAP, MAP_ONNX, TEMPLATES + end)):
-        store.access.record(actor, "templates-protected", f"protection {number}", f"template set {spec.templates.id}")
+        store.access.record(actor, _LOGGED, _subject(number), f"template set {spec.templates.id}")
         rows = fitted.protect(
             templates.rows,
             templates.subjects,
@@ -123,6 +126,17 @@ def write_protected(
         if secret is not None and target is not None:
             write_new_key_file(target, _key_content(secret, spec))
     return ProtectedRelease(folder, file, len(rows), target)
+
+
+def days_of_release(store: Store, number: int) -> list[date]:
+    """Return on which days a trial's templates were released, as the access log has it, oldest first."""
+    since = store.protections.get(number).created_at
+    lines = store.access.list(action=_LOGGED, limit=_MOST_LINES)
+    return sorted(line.at.date() for line in lines if line.subject == _subject(number) and line.at >= since)
+
+
+def _subject(number: int) -> str:
+    return f"protection {number}"
 
 
 def _apart(templates: Templates, whose: str) -> Templates:

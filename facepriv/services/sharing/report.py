@@ -1,4 +1,4 @@
-"""Gather what the report of a run or an audit shows, and write it as a page, tables, figures or JSON.
+"""Gather what the report of a run or an audit shows, and write any report as a page, tables, figures or JSON.
 
 It is made for a data protection impact assessment: nothing in it names a person or shows a face unless faces were
 asked for.
@@ -31,6 +31,7 @@ from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.terms import find_withheld
 from facepriv.services.models.catalogue import list_models
 from facepriv.services.releases.export import run_document
+from facepriv.services.sharing.protection_report import report_of_protection
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import Actor
@@ -276,24 +277,36 @@ def _day(moment: datetime | None) -> str:
 
 
 def export_report(
-    store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: Actor
+    store: Store,
+    run_id: int | None = None,
+    *,
+    audit_id: int | None = None,
+    protection_id: int | None = None,
+    faces: int = 0,
+    actor: Actor,
 ) -> str:
     """Return the report's page, and record it in the access log; parameters and errors as for `write_report`."""
-    return to_html(_recorded(store, run_id, audit_id, faces, actor))
+    return to_html(_recorded(store, run_id, audit_id, protection_id, faces, actor))
 
 
-def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: Actor) -> Report:
-    report = report_for(store, run_id, audit_id, faces=faces)
-    about = f"audit {audit_id}" if run_id is None else f"run {run_id}"
+def _recorded(
+    store: Store, run_id: int | None, audit_id: int | None, protection_id: int | None, faces: int, actor: Actor
+) -> Report:
+    if protection_id is not None:
+        report, about = report_of_protection(store, protection_id, footer=_FOOTER), f"protection {protection_id}"
+    else:
+        report = report_for(store, run_id, audit_id, faces=faces)
+        about = f"audit {audit_id}" if run_id is None else f"run {run_id}"
     store.access.record(actor, "report-made", about, f"with {count(faces, 'pair')} of faces" if faces else "")
     return report
 
 
 def write_report(
     store: Store,
-    run_id: int | None,
+    run_id: int | None = None,
     *,
     audit_id: int | None = None,
+    protection_id: int | None = None,
     faces: int = 0,
     html: Path | None = None,
     csv: Path | None = None,
@@ -301,14 +314,16 @@ def write_report(
     format: ImageFormat = "svg",
     actor: Actor,
 ) -> tuple[list[str], dict[str, Any]]:
-    """Make the report of a complete run, or of an audit of a data set as it is, and write the parts asked for.
+    """Make the report of a complete run, audit of a data set as it is, or protection, and write the parts asked for.
 
     Parameters
     ----------
     run_id
-        None for the audit of a data set as it is; it has no faces to show.
+        None for the audit of a data set as it is, and for a protection; these have no faces to show.
     audit_id, faces
         As for `report_of`.
+    protection_id
+        The trial of a protection to report, as `report_of_protection` does.
     html
         File for the page.
     csv, figures
@@ -324,11 +339,11 @@ def write_report(
     Raises
     ------
     UnknownNameError, BadInputError
-        As `report_of`; with code ``cannot-write`` where something cannot be written.
+        As `report_of` or `report_of_protection`; with code ``cannot-write`` where something cannot be written.
     ModelUnavailableError
         If figures are asked for and there is nothing to draw them with.
     """
-    report = _recorded(store, run_id, audit_id, faces, actor)
+    report = _recorded(store, run_id, audit_id, protection_id, faces, actor)
     sentences = []
     if html is not None:
         write_page(report, html, private=bool(faces))
