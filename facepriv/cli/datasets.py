@@ -74,17 +74,16 @@ def datasheet(
 ) -> None:
     """Show or change where a data set or template set comes from and on what basis it may be used."""
     from facepriv.services.datasets.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
-    from facepriv.services.templates.sets import edit_template_datasheet, find_set, shown_template_datasheet
+    from facepriv.services.templates.sets import edit_template_datasheet, find_set
 
     changes = parse_parts(parts or ())
     record: DatasetRecord | TemplateSetRecord
     with opened_store() as (store, _):
         if (template_set := find_set(store, dataset)) is not None:
             record = edit_template_datasheet(store, template_set.id, changes, actor=get_actor())
-            shown = shown_template_datasheet(record)
         else:
             record = edit_datasheet(store, store.datasets.get(dataset).id, changes, actor=get_actor())
-            shown = shown_datasheet(record)
+    shown = shown_datasheet(record)
     names = {title: part for part, title in FIELDS.items()} | {"May be kept until": RETENTION}
     show_table(
         f"Data sheet of {record.name}",

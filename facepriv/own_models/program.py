@@ -10,29 +10,27 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import json
 import math
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from facepriv.config import temporary_folder
+from facepriv.config import get_settings
 from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandModel
 from facepriv.own_models.network import MAX_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
+from facepriv.scratch import COMMAND, held_folder
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
 
-PREFIX = "command-"
 MAX_LINE_BYTES = 4_000_000
 MAX_IMAGES = 256
 """Images that lie in the folder at once."""
@@ -77,7 +75,7 @@ class Program:
         _kill(process)
 
     def _ask(self, pngs: Sequence[bytes]) -> list[Answer]:
-        with temporary_folder(PREFIX) as folder, _held(folder):
+        with held_folder(get_settings().temporary, COMMAND) as folder:
             lines = []
             for number, png in enumerate(pngs, start=1):
                 path = folder.absolute() / f"{number}.png"
@@ -182,50 +180,6 @@ class Program:
             f"The command of {self._name} should answer one line of JSON for each image, but {problem}; try it with: "
             f"facepriv model check {self._name}"
         )
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; it is released when this process ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks: such a folder never counts as left behind
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _is_held(folder: Path) -> bool:
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return True  # removed meanwhile
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
-def files_of_calls(scratch: Path) -> list[Path]:
-    """Return the files of calls, running or killed, among the temporary files."""
-    return sorted(file for file in scratch.glob(f"{PREFIX}*/*") if file.is_file())
-
-
-def files_of_killed_calls(scratch: Path) -> list[Path]:
-    """Return the files of calls whose process is gone."""
-    return [file for file in files_of_calls(scratch) if not _is_held(file.parent)]
-
-
-def remove_killed_calls(scratch: Path) -> int:
-    """Remove the files of calls whose process is gone; return how many were removed."""
-    files = files_of_killed_calls(scratch)
-    for folder in {file.parent for file in files}:
-        shutil.rmtree(folder, ignore_errors=True)
-    return sum(not file.exists() for file in files)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -19,6 +19,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, select_fields, values_of
 from facepriv.store.leftovers import Leftovers, references
+from facepriv.store.names import check_name
 from facepriv.store.protections import delete_trials, trials_of
 from facepriv.store.records import (
     DatasetCounts,
@@ -53,7 +54,6 @@ _BATCH = 200
 """Rows written, or ids asked for, by one statement."""
 _BATCH_SECONDS = 5.0
 """Longest time between two batches: what a kill costs an import that can go on."""
-_LONGEST_NAME = 200
 RESUMABLE_FOR = timedelta(days=7)
 """How long an interrupted import can go on, counted from the last that it wrote."""
 
@@ -241,7 +241,7 @@ class DatasetStore:
             If the name cannot be used (code ``bad-name``) or is taken (``name-taken``), at the start or, when
             another import of the same name finished first, at the end.
         """
-        _check_name(new.name)
+        check_name(new.name, "data set")
         importer = secrets.token_hex(8)
         with self._database.writing() as session:
             _refuse_taken(session, new.name)
@@ -272,7 +272,7 @@ class DatasetStore:
 
     def check_name(self, name: str) -> None:
         """Make sure that a data set can have this name; raises BadInputError as `importing` does."""
-        _check_name(name)
+        check_name(name, "data set")
         with self._database.reading() as session:
             _refuse_taken(session, name)
 
@@ -510,15 +510,6 @@ def _interrupted(session: Session, new: NewDataset, resume_key: str) -> DatasetR
     )
     query = select(DatasetRow).where(~DatasetRow.ready, *same).order_by(DatasetRow.id).limit(1)
     return session.scalar(query.with_for_update())
-
-
-def _check_name(name: str) -> None:
-    if not name or name != name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or name.isdecimal():
-        raise BadInputError(
-            f"A data set's name must have 1 to {_LONGEST_NAME} printable characters, no spaces at its ends and not "
-            f"only digits (those are ids), but {name[:_LONGEST_NAME]!r} was given; choose another name.",
-            code="bad-name",
-        )
 
 
 def _refuse_taken(session: Session, name: str) -> None:

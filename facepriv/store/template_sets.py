@@ -22,6 +22,7 @@ from facepriv.store.artifacts import RECORDS, TEMPLATES, ArtifactStore
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, values_of
 from facepriv.store.leftovers import Leftovers
+from facepriv.store.names import check_name
 from facepriv.store.protections import delete_trials
 from facepriv.store.records import NewTemplateSet, TemplateSetRecord
 from facepriv.store.rows import DatasetRow, TemplateSetRow
@@ -29,7 +30,6 @@ from facepriv.types import FEMALE, MALE, Metric, Templates
 from facepriv.wording import some
 
 _PART_BYTES = 4 << 20
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +65,7 @@ class TemplateSetStore:
 
         Raises BadInputError with code ``bad-name``, or ``name-taken`` if a template set or a data set has it.
         """
-        _check_name(name)
+        check_name(name, "template set")
         with self._database.reading() as session:
             _refuse_taken(session, name)
 
@@ -81,7 +81,7 @@ class TemplateSetStore:
             If the data set that it was made from is gone.
         """
         number, width = _check_content(content)
-        _check_name(new.name)
+        check_name(new.name, "template set")
         labels = np.asarray(content.labels)
         values = values_of(
             NewTemplateSet,
@@ -303,15 +303,6 @@ def _check_content(content: TemplateRows) -> tuple[int, int]:
                 code="bad-templates",
             )
     return shape[0], shape[1]
-
-
-def _check_name(name: str) -> None:
-    if not name or name != name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or name.isdecimal():
-        raise BadInputError(
-            f"A template set's name must have 1 to {_LONGEST_NAME} printable characters, no spaces at its ends and not "
-            f"only digits (those are ids), but {name[:_LONGEST_NAME]!r} was given; choose another name.",
-            code="bad-name",
-        )
 
 
 def _refuse_taken(session: Session, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from facepriv.charts.templates import leak_against_loss
+from facepriv.config import get_settings
 from facepriv.presentation import protection_tables as tables
 from facepriv.presentation.formats import moment, plain
 from facepriv.presentation.protection_verdict import NOT_COVERED, right
@@ -123,7 +124,7 @@ def release(store: Store, trial: ProtectionRecord) -> None:
     if st.button("Prepare the release", key=f"{key}-prepare", icon=":material/inventory_2:"):
         with errors_shown():
             suffix = None if file_format == FORMATS[0] else f".{file_format}"
-            st.session_state[key] = make_download(store, trial.id, actor=me().actor, suffix=suffix)
+            st.session_state[key] = make_download(store, get_settings(), trial.id, actor=me().actor, suffix=suffix)
     prepared = st.session_state.get(key)
     if not isinstance(prepared, Download):
         return

@@ -196,7 +196,7 @@ def test_unknown_names_list_what_exists(store: Store) -> None:
             getattr(store.runs, method)(99)
 
 
-@pytest.mark.parametrize("name", ["", " studio", "studio ", "12", "a\nb", "x" * 201])
+@pytest.mark.parametrize("name", ["", " studio", "studio ", "12", "a\nb", "x" * 201, "folds"])
 def test_bad_names_are_refused(store: Store, name: str) -> None:
     with pytest.raises(BadInputError, match="choose another name") as caught:
         add_dataset(store, name)

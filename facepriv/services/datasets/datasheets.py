@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 from facepriv.datasets.reading import NOT_STATED as NO_LICENCE
 from facepriv.errors import BadInputError
 from facepriv.services.datasets.retention import NO_DAY, read_day, retain, retention_day
-from facepriv.store import DatasetRecord, Store
+from facepriv.store import DatasetRecord, Store, TemplateSetRecord
 from facepriv.types import Actor
 from facepriv.wording import listed
 
@@ -29,6 +31,8 @@ FIELDS: dict[str, str] = {
 RETENTION = "retention"
 """The further part of a data sheet that is a day."""
 NOT_STATED = "not stated"
+SHEET_EDITED = "datasheet-edited"
+"""What the access log calls a change."""
 LONGEST = 2000
 """Characters of one part."""
 
@@ -80,32 +84,49 @@ def parse_parts(settings: Iterable[str]) -> dict[str, str]:
 
 
 def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *, actor: Actor) -> DatasetRecord:
-    """Change some parts of a data sheet; the access log keeps a line that names the parts.
+    """Change some parts of a data set's data sheet; the access log keeps a line that names the parts.
 
     ``changes`` is text by part, empty to take it back; ``retention`` is a day like 2027-03-31, or none. Raises as
     `make_datasheet` and `read_day` do; nothing is changed then.
     """
-    record = store.datasets.get(dataset_id)
-    texts = {part: text for part, text in changes.items() if part != RETENTION}
-    before = record.datasheet or {}
-    sheet = make_datasheet({**before, **texts})
-    if RETENTION in changes:
-        until = read_day(changes[RETENTION] or NO_DAY)
-        if until != record.retain_until:
-            retain(store, dataset_id, until, actor=actor)
-    changed = [part for part in FIELDS if before.get(part) != sheet.get(part)]
+    save = partial(store.datasets.save_datasheet, dataset_id)
+    keep = partial(retain, store, dataset_id, actor=actor)
+    changed = change_sheet(store.datasets.get(dataset_id), changes, save=save, keep_until=keep)
     if changed:
-        store.datasets.save_datasheet(dataset_id, sheet)
-        store.access.record(actor, "datasheet-edited", f"dataset {dataset_id}", ", ".join(changed))
+        store.access.record(actor, SHEET_EDITED, f"dataset {dataset_id}", ", ".join(changed))
     return store.datasets.get(dataset_id)
 
 
-def shown_datasheet(record: DatasetRecord) -> dict[str, str]:
+def change_sheet(
+    record: DatasetRecord | TemplateSetRecord,
+    changes: Mapping[str, str],
+    *,
+    save: Callable[[dict[str, str]], object],
+    keep_until: Callable[[date | None], object],
+) -> list[str]:
+    """Change the data sheet of a record, as `edit_datasheet` does, and return the parts that are another.
+
+    ``save`` and ``keep_until`` are called with the new sheet and the new last day, where these are other ones.
+    """
+    before = record.datasheet or {}
+    sheet = make_datasheet({**before, **{part: text for part, text in changes.items() if part != RETENTION}})
+    if RETENTION in changes:
+        until = read_day(changes[RETENTION] or NO_DAY)
+        if until != record.retain_until:
+            keep_until(until)
+    changed = [part for part in FIELDS if before.get(part) != sheet.get(part)]
+    if changed:
+        save(sheet)
+    return changed
+
+
+def shown_datasheet(record: DatasetRecord | TemplateSetRecord) -> dict[str, str]:
     """Return every part by its title, those that nobody stated as such."""
     sheet = record.datasheet or {}
     shown = {title: sheet.get(part, NOT_STATED) for part, title in FIELDS.items()}
-    if "licence" not in sheet and record.licence and record.licence != NO_LICENCE:
-        shown[FIELDS["licence"]] = record.licence
+    of_reader = record.licence if isinstance(record, DatasetRecord) else ""
+    if "licence" not in sheet and of_reader and of_reader != NO_LICENCE:
+        shown[FIELDS["licence"]] = of_reader
     shown["May be kept until"] = retention_day(record) or NOT_STATED
     if record.terms is not None:
         shown["Terms of use"] = record.terms.sentence

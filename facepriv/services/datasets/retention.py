@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from facepriv.errors import BadInputError
-from facepriv.store import DatasetRecord, Store
+from facepriv.store import DatasetRecord, Store, TemplateSetRecord
 from facepriv.types import Actor
 
 NO_DAY = "none"
@@ -33,8 +33,8 @@ def refuse_past(until: date | None) -> None:
         )
 
 
-def is_past(record: DatasetRecord) -> bool:
-    """Return whether the last day on which a data set may be kept is past, on this machine's calendar."""
+def is_past(record: DatasetRecord | TemplateSetRecord) -> bool:
+    """Return whether the last day on which a set may be kept is past, on this machine's calendar."""
     return record.retain_until is not None and record.retain_until < date.today()
 
 
@@ -50,8 +50,8 @@ def retain(store: Store, dataset_id: int, until: date | None, *, actor: Actor) -
     return store.datasets.get(dataset_id)
 
 
-def retention_day(record: DatasetRecord) -> str:
-    """Write until when a data set may be kept, with a clear sign if that is past; empty where no day was set."""
+def retention_day(record: DatasetRecord | TemplateSetRecord) -> str:
+    """Write until when a set may be kept, with a clear sign if that is past; empty where no day was set."""
     if record.retain_until is None:
         return ""
     return f"{record.retain_until}, PAST" if is_past(record) else f"{record.retain_until}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
+from facepriv.config import Settings
+from facepriv.scratch import RELEASE, held_folder
 from facepriv.services.protections.release import KEY_SUFFIX, write_protected
 from facepriv.store import Store
 from facepriv.types import Actor
@@ -24,10 +24,15 @@ class Download:
     templates: int
 
 
-def make_download(store: Store, number: int, *, actor: Actor, suffix: str | None = None) -> Download:
-    """Release protected templates with a new key; nothing of it stays on the disk. Raises as `write_protected`."""
-    with tempfile.TemporaryDirectory(prefix="facepriv-") as folder:
-        release, key_file = Path(folder, "release"), Path(folder, f"key{KEY_SUFFIX}")
+def make_download(
+    store: Store, settings: Settings, number: int, *, actor: Actor, suffix: str | None = None
+) -> Download:
+    """Release protected templates with a new key; nothing of it stays on the disk. Raises as `write_protected`.
+
+    Should the process be killed meanwhile, a purge or `facepriv collect` deletes what it left in the data folder.
+    """
+    with held_folder(settings.temporary, RELEASE) as folder:
+        release, key_file = folder / "release", folder / f"key{KEY_SUFFIX}"
         released = write_protected(store, number, release, actor=actor, suffix=suffix, key_file=key_file)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -7,11 +7,10 @@ from facepriv.presentation.report_sections import purpose_section, repeat_sectio
 from facepriv.protect.registry import make_protection
 from facepriv.report.document import Report, Section
 from facepriv.schemas.protections import ProtectionDocument
-from facepriv.services.datasets.datasheets import NOT_STATED
+from facepriv.services.datasets.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.release import days_of_release
 from facepriv.services.sharing.result_hashes import document_sha256
-from facepriv.services.templates.sets import shown_template_datasheet
 from facepriv.store import Store
 from facepriv.wording import count, listed
 
@@ -47,7 +46,7 @@ def report_of_protection(store: Store, number: int, *, footer: str = "") -> Repo
 
 
 def _purpose(store: Store, document: ProtectionDocument) -> Section:
-    sheet = shown_template_datasheet(store.template_sets.get(document.spec.templates.id))
+    sheet = shown_datasheet(store.template_sets.get(document.spec.templates.id))
     return purpose_section(sheet, [title for title, text in sheet.items() if text == NOT_STATED])
 
 

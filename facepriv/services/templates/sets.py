@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from facepriv.datasets.templates.writing import check_format, write_templates
-from facepriv.services.datasets.datasheets import FIELDS, NOT_STATED, RETENTION, make_datasheet
-from facepriv.services.datasets.retention import NO_DAY, read_day
+from facepriv.services.datasets.datasheets import SHEET_EDITED, change_sheet
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import NewTemplateSet
 from facepriv.store.template_sets import TemplateRows
@@ -74,28 +74,12 @@ def edit_template_datasheet(
 ) -> TemplateSetRecord:
     """Change some parts of a set's data sheet; raises and logs as `edit_datasheet` does for data sets."""
     record = store.template_sets.get(set_id)
-    texts = {part: text for part, text in changes.items() if part != RETENTION}
-    before = record.datasheet or {}
-    sheet = make_datasheet({**before, **texts})
-    if RETENTION in changes:
-        until = read_day(changes[RETENTION] or NO_DAY)
-        if until != record.retain_until:
-            retain_template_set(store, set_id, until, actor=actor)
-    changed = [part for part in FIELDS if before.get(part) != sheet.get(part)]
+    save = partial(store.template_sets.save_datasheet, set_id)
+    keep = partial(retain_template_set, store, set_id, actor=actor)
+    changed = change_sheet(record, changes, save=save, keep_until=keep)
     if changed:
-        store.template_sets.save_datasheet(set_id, sheet)
-        store.access.record(actor, "datasheet-edited", subject_of(record), ", ".join(changed))
+        store.access.record(actor, SHEET_EDITED, subject_of(record), ", ".join(changed))
     return store.template_sets.get(set_id)
-
-
-def shown_template_datasheet(record: TemplateSetRecord) -> dict[str, str]:
-    """Return every part of a set's data sheet by its title, those that nobody stated as such."""
-    sheet = record.datasheet or {}
-    shown = {title: sheet.get(part, NOT_STATED) for part, title in FIELDS.items()}
-    shown["May be kept until"] = NOT_STATED if record.retain_until is None else f"{record.retain_until}"
-    if record.terms is not None:
-        shown["Terms of use"] = record.terms.sentence
-    return shown
 
 
 def expired_template_sets(store: Store) -> tuple[TemplateSetRecord, ...]:

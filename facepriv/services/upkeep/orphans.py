@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from facepriv.config import Settings
-from facepriv.own_models.program import files_of_killed_calls, remove_killed_calls
+from facepriv.scratch import left_files, remove_left
 from facepriv.store import Inventory, Store
 from facepriv.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """Unused files of the artifact folder and of command calls, and how many were deleted."""
+    """Unused files of the artifact folder, of command calls and of releases, and how many were deleted."""
 
     orphans: tuple[str, ...]
     """Files that no row referred to at the time, including half-written ones and those of killed calls."""
@@ -40,7 +40,7 @@ def find_orphans(store: Store, settings: Settings) -> Collected:
     """Find unused files without deleting anything."""
     stock = store.take_inventory()
     return Collected(
-        orphans=(*without_row(stock), *_left_by_calls(settings)),
+        orphans=(*without_row(stock), *_left_behind(settings)),
         removed=0,
         left=0,
         missing={name: len(hashes) for name, hashes in stock.missing.items()},
@@ -53,20 +53,20 @@ def collect_orphans(store: Store, settings: Settings) -> Collected:
     Raises StoreError if a file cannot be deleted.
     """
     store.datasets.collect_abandoned()
-    before, of_calls = store.take_inventory(), _left_by_calls(settings)
-    removed = store.collect_now() + remove_killed_calls(settings.temporary)
+    before, left = store.take_inventory(), _left_behind(settings)
+    removed = store.collect_now() + remove_left(settings.temporary)
     after = store.take_inventory()
     return Collected(
-        orphans=(*without_row(before), *of_calls),
+        orphans=(*without_row(before), *left),
         removed=removed,
-        left=len(without_row(after)) + len(_left_by_calls(settings)),
+        left=len(without_row(after)) + len(_left_behind(settings)),
         missing={name: len(hashes) for name, hashes in after.missing.items()},
     )
 
 
-def _left_by_calls(settings: Settings) -> tuple[str, ...]:
-    """Return the images that killed calls of a user's commands left."""
-    return tuple(map(str, files_of_killed_calls(settings.temporary)))
+def _left_behind(settings: Settings) -> tuple[str, ...]:
+    """Return the files that killed calls of users' commands and killed releases left."""
+    return tuple(map(str, left_files(settings.temporary)))
 
 
 def without_row(stock: Inventory) -> tuple[str, ...]:

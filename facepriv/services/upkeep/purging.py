@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
-from facepriv.own_models.program import files_of_calls, remove_killed_calls
+from facepriv.scratch import held_files, remove_left
 from facepriv.services.datasets.import_jobs import close_import, imports_folder, list_imports
 from facepriv.services.models.probe_people import files_left, remove_probes, trained_on, unreadable_probes
 from facepriv.services.templates.job import forget_jobs
@@ -209,7 +209,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     # A probe whose training ended meanwhile; any later one finds the data set gone and removes itself.
     trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
     collected, also_refused = _try(store.collect_now)
-    killed_calls = remove_killed_calls(settings.temporary)
+    left_behind = remove_left(settings.temporary)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
     stock = store.take_inventory()
@@ -217,7 +217,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     left = sorted(sha256 + suffix for sha256, suffix in after)
     unclaimed = tuple(file for file in without_row(stock) if file not in left)
     # Crops and re-encoded images have hashes of their own.
-    unclaimed += tuple(map(str, files_of_calls(settings.temporary)))
+    unclaimed += tuple(map(str, held_files(settings.temporary)))
     set_aside = [*_set_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
     remaining = (*left, *set_aside)
     unreadable = tuple(map(str, unreadable_probes(settings)))
@@ -239,7 +239,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
         files=len(mine),
         removed=len({file for file in before if file[0] in mine} - after),
         remaining=remaining,
-        collected=(collected or 0) + killed_calls,
+        collected=(collected or 0) + left_behind,
         unclaimed=unclaimed,
         elsewhere=settings.executor == "dask" and bool(holdings.runs),
         shared={name: len(hashes) for name, hashes in shared.items()},

@@ -7,13 +7,26 @@ from datetime import date, timedelta
 import pytest
 
 from facepriv.errors import BadInputError
+from facepriv.services.datasets import retention
 from facepriv.services.datasets.retention import expired, is_past, read_day, refuse_past, retain, retention_day
 from facepriv.store import Store
 from tests.actors import ADA
 from tests.store_examples import add_dataset
 
-TODAY = date.today()
+TODAY = date(2027, 3, 31)
 YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def calendar(monkeypatch: pytest.MonkeyPatch):
+    """The calendar shows one day, however long the tests take."""
+
+    class Calendar(date):
+        @classmethod
+        def today(cls) -> date:
+            return TODAY
+
+    monkeypatch.setattr(retention, "date", Calendar)
 
 
 def test_days_are_read():

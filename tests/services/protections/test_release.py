@@ -14,7 +14,9 @@ import facepriv.protect
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.schemas.requests import ProtectionRequest
+from facepriv.scratch import held_files, left_files
 from facepriv.services.jobs.submit import submit
+from facepriv.services.protections import download
 from facepriv.services.protections.download import make_download
 from facepriv.services.protections.release import MANIFEST, MAP, MAP_ONNX, read_key, write_protected
 from facepriv.store import open_store
@@ -97,9 +99,25 @@ def test_refusals_leave_nothing(store, tmp_path):
     assert caught.value.code == "not-a-key"
 
 
-def test_a_download_has_the_key_apart(store):
-    download = make_download(store, 1, actor=TEST, suffix=".csv")
-    names = zipfile.ZipFile(io.BytesIO(download.archive)).namelist()
+def test_a_download_has_the_key_apart(store, settings):
+    made = make_download(store, settings, 1, actor=TEST, suffix=".csv")
+    names = zipfile.ZipFile(io.BytesIO(made.archive)).namelist()
     assert sorted(names) == [MANIFEST, MAP, MAP_ONNX, "templates.csv"]
-    assert download.key is not None
-    assert json.loads(download.key)["schema"] == "facepriv.protection-key/1"
+    assert made.key is not None
+    assert json.loads(made.key)["schema"] == "facepriv.protection-key/1"
+
+
+def test_a_download_is_prepared_where_a_purge_looks(store, settings, monkeypatch):
+    seen = []
+
+    def noted(store, number, folder, **more):
+        released = write_protected(store, number, folder, **more)
+        seen.extend((file, file.parents[1].stat().st_mode & 0o777) for file in [*folder.iterdir()])
+        assert {file for file, _ in seen} | {released.key_file} == set(held_files(settings.temporary))
+        assert left_files(settings.temporary) == [], "somebody is at it"
+        return released
+
+    monkeypatch.setattr(download, "write_protected", noted)
+    make_download(store, settings, 1, actor=TEST)
+    assert {mode for _, mode in seen} == {0o700}
+    assert [*settings.temporary.iterdir()] == []

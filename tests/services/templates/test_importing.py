@@ -117,6 +117,7 @@ def test_what_cannot_be_used_fails_with_its_sentence(store: Store, settings: Set
         ({"source": PathSource(path="nowhere.npz")}, "unreadable"),
         ({"source": PathSource(path="here.txt")}, "unknown-format"),
         ({"name": "7"}, "bad-name"),
+        ({"name": "folds"}, "bad-name"),
         ({"name": "taken"}, "name-taken"),
         ({"retain_until": "2001-01-01"}, "past-day"),
         ({"source": PathSource(path="here.npz", closed=True)}, "folder-not-allowed"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from facepriv.config import Settings
 from facepriv.services.jobs.leased_job import PATIENCE_SECONDS
 from facepriv.services.upkeep.orphans import collect_orphans, find_orphans
@@ -33,8 +35,11 @@ def test_orphans_are_shown_and_collected(store: Store, settings: Settings):
     assert contents_of(store) == {b"kept"}
 
 
-def test_images_that_a_killed_call_of_a_command_left_are_collected(store: Store, settings: Settings):
-    left = settings.temporary / "command-killed" / "1.png"
+@pytest.mark.parametrize("place", ["command-killed/1.png", "release-killed/release/templates.npz"])
+def test_what_a_killed_call_of_a_command_or_a_killed_release_left_is_collected(
+    store: Store, settings: Settings, place: str
+):
+    left = settings.temporary / place
     left.parent.mkdir(parents=True)
     left.write_bytes(b"a crop")
     assert find_orphans(store, settings).orphans == (str(left),)

@@ -10,6 +10,7 @@ import pytest
 from facepriv.config import Settings
 from facepriv.errors import UnknownNameError
 from facepriv.schemas.requests import PathSource, TemplatesRequest
+from facepriv.scratch import RELEASE, held_folder
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.templates.importing import import_templates
@@ -41,6 +42,21 @@ def test_nothing_is_left(store: Store, settings: Settings, tmp_path: Path) -> No
             assert b"Irene Adler" not in file.read_bytes(), file
     with pytest.raises(UnknownNameError):
         purge_template_set(store, settings, record.id, actor=ADA)
+
+
+def test_what_a_killed_release_left_goes_and_what_a_running_one_holds_is_told(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    record = import_templates(store, settings, write_as("npz", tmp_path, planted()), name="staff")
+    left = settings.temporary / "release-killed" / "release" / "templates.npz"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"templates")
+    with held_folder(settings.temporary, RELEASE) as folder:
+        (folder / "templates.npz").write_bytes(b"templates")
+        report = purge_template_set(store, settings, record.id, actor=ADA)
+        assert report.unclaimed == (str(folder / "templates.npz"),)
+    assert not report.complete
+    assert not left.exists()
 
 
 def test_what_another_set_has_too_stays(store: Store, settings: Settings, tmp_path: Path) -> None:
