@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     """Data folder: database unless it is elsewhere, artifacts, temporary files."""
     database: SecretStr | None = Field(default=None, validation_alias=_DATABASE_VARIABLE)
     """URL of the database, which may hold a password; None or empty for a SQLite file in the data folder."""
-    max_pixels: int = Field(default=50_000_000, gt=0)
+    max_pixels: int = Field(default=70_000_000, gt=0)
     """Largest image, width x height, that is decoded; Pillow reads none above 89,478,485 pixels, whatever is set."""
     max_upload_bytes: int = Field(default=2_000_000_000, gt=0)
     """Most bytes an archive may unpack to."""

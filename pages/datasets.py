@@ -32,7 +32,15 @@ from parts.shell import errors_shown, me, record_view, with_store
 PER_PAGE = 24
 PURGED = "_purged"
 """Report of this session's last purge, until it was shown."""
-IMAGE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "zip"]
+IMAGE_TYPES = [
+    *("jpg", "jpeg", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jp2", "j2k", "tga", "pcx", "sgi", "ras"),
+    *("ppm", "pgm", "pbm", "bz2", "gz", "xz", "zip"),
+]
+SEVERAL_FACES = {
+    "refuse": "none: no usable face",
+    "middle": "the one in the middle",
+    "largest": "the largest",
+}
 LICENCE_NOTE = "Import images only if the people shown agreed to this kind of audit. They stay on this machine."
 
 
@@ -130,6 +138,13 @@ def upload(store: Store) -> None:
         )
         sheet = sheet_fields(turn)
         labelling = label_options()
+        several = st.selectbox(
+            "Several faces in one image: which counts?",
+            list(SEVERAL_FACES),
+            format_func=SEVERAL_FACES.__getitem__,
+            key=f"upload_several-{turn}",
+            help=help_of(ImportRequest, "several_faces"),
+        )
         checked = st.checkbox(
             "Check the quality afterwards", True, key=f"upload_quality-{turn}", help=help_of(ImportRequest, "quality")
         )
@@ -149,6 +164,7 @@ def upload(store: Store) -> None:
         "datasheet": sheet or None,
         "preview": True,
         "quality": checked,
+        "several_faces": several,
     }
     with errors_shown():
         if folder is not None:

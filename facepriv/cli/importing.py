@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from facepriv.types import Problem
 
 
-@with_fields(ImportRequest, only=["name", "labels", "format", "retain_until"])
+@with_fields(ImportRequest, only=["name", "labels", "format", "several_faces", "retain_until"])
 @with_fields(Columns, into="columns", option="--{}-column")
 def import_command(
     path: Annotated[Path, typer.Argument(help="Folder or zip archive of images, or a file of templates.")],
@@ -108,9 +108,19 @@ def import_command(
         **counts_json(report.counts),
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
+        "files": _file_counts(json.loads(job.result or "{}").get("preview"), report.counts.images),
         "quality": None if checked is None else checked.model_dump(mode="json", by_alias=True),
     }
     write_json(json_file, document)
+
+
+def _file_counts(preview: dict[str, Any] | None, imported: int) -> dict[str, int] | None:
+    """Return how many files were found, and what became of them; None where an earlier version looked at them."""
+    files = (preview or {}).get("files")
+    if files is None:
+        return None
+    left_out = files["found"] - files["lists"] - imported
+    return {"found": files["found"], "imported": imported, "lists": files["lists"], "left_out": left_out}
 
 
 def _holds_templates(path: Path) -> bool:
@@ -122,6 +132,7 @@ def _holds_templates(path: Path) -> bool:
 def _refuse_options_of_images(preview: bool, fields: dict[str, Any], columns: dict[str, Any]) -> None:
     """Refuse options that a file of templates has no use for."""
     given = ["--preview"] * preview + ["--format"] * ("format" in fields)
+    given += ["--several-faces"] * ("several_faces" in fields)
     given += [f"--{role}-column" for role in ("age", "race") if role in columns]
     if given:
         raise typer.BadParameter("It is for images, and this is a file of templates.", param_hint=given[0])

@@ -54,6 +54,7 @@ def find_list_files(folder: Path, files: Files, matches: Callable[[str], bool]) 
     ``matches`` says whether a file name in lower case is that of a list. Those nearest the top come first.
     """
     names = [name for name in (*files.tables, *files.others) if matches(name.rpartition("/")[2].casefold())]
+    files.lists.update(names)
     if names or files.closed:
         return [folder / name for name in sorted(names, key=lambda name: (name.count("/"), name))]
     try:

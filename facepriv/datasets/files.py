@@ -6,24 +6,34 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from facepriv.datasets.problems import summarise_problems
 from facepriv.errors import BadInputError
-from facepriv.imaging.decode import sniff
+from facepriv.imaging.file_formats import (
+    HEAD,
+    archive_kind,
+    camera_raw_sentence,
+    find_camera_raw,
+    foreign_image,
+    inflate_start,
+    is_readable_name,
+    sniff,
+    suffix_of,
+    unpacked_name,
+)
 from facepriv.types import Problem
 
-_READABLE = ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm"
-# Images that are not readable: decoding reports them, so that none is passed over in silence.
-_FOREIGN = ".gif .heic .heif .avif .jp2 .jxl .psd .svg .raw .dng .cr2 .nef .arw"
-_IMAGES = frozenset([*_READABLE.split(), *_FOREIGN.split()])
 _TABLES = frozenset([".csv", ".tsv"])
-_NOT_IMAGES = ".txt .md .rst .html .htm .json .yaml .yml .xml .pdf .doc .docx .xls .xlsx .py .r .tem"
-_TEXTS = frozenset(_NOT_IMAGES.split())
+_TEXTS = frozenset([".txt", ".md", ".html", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xml", ".py", ".r", ".tem"])
+"""Endings of texts, which may begin like an image by chance."""
+_LITTER = frozenset(["__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"])
 _IDLE_PART = re.compile(r"(?:^|/)\.?(?:/|$)")
 """An empty or a single-dot part of a path."""
-_LITTER = frozenset(["__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"])
+_WEAK = frozenset(["BMP", "PPM", "TGA", "PCX"])
+"""Formats whose first bytes a text may have by chance."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +45,24 @@ class Files:
     tables: tuple[str, ...]
     """CSV and TSV files, those nearest the top first."""
     others: tuple[str, ...]
-    """Neither; hidden files and leftovers of operating systems are left out everywhere."""
+    """Neither; hidden files and leftovers of operating systems are left out everywhere, and told as problems."""
     problems: tuple[Problem, ...] = ()
     closed: bool = False
     """Whether nothing outside the folder may be read, not even the data set's own lists beside it."""
+    left_out: tuple[str, ...] = ()
+    """Names of the files that the problems are about, and of folders and links."""
+    lists: set[str] = field(default_factory=set, compare=False)
+    """Names of the lists of a data set that a reader has asked for and found."""
+
+    @property
+    def total(self) -> int:
+        """Count all files, and folders and links that are left out."""
+        return len(self.images) + len(self.tables) + len(self.others) + len(self.left_out)
 
 
 def is_litter(parts: Sequence[str]) -> bool:
     """Return whether a path is hidden or a leftover of an operating system: ``__MACOSX``, ``._*``, ``Thumbs.db``."""
     return any((part.startswith(".") and part not in (".", "..")) or part.casefold() in _LITTER for part in parts)
-
-
-def is_image_name(name: str) -> bool:
-    """Return whether a file name ends like that of an image."""
-    return _suffix(name) in _IMAGES
 
 
 def name_key(name: str) -> str:
@@ -59,8 +73,8 @@ def name_key(name: str) -> str:
 
 
 def name_stem(name: str) -> str:
-    """Return the last part of a name without its extension, as `pathlib` does."""
-    last = name[name.rfind("/") + 1 :]
+    """Return the last part of a name without its extension, as `pathlib` does, and without one of a compression."""
+    last = unpacked_name(name[name.rfind("/") + 1 :])
     dot = last.rfind(".")
     return last[:dot] if 0 < dot < len(last) - 1 else last
 
@@ -77,72 +91,151 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
     images: list[str] = []
     tables: list[str] = []
     others: list[str] = []
-    unnameable: list[str] = []
-    walk = _Walk(folder)
-    for name in walk.files():
-        if not name.isprintable() or "\ufffd" in name:
-            unnameable.append(printable(name))
+    left_out: dict[tuple[str, str], list[str]] = {}
+    for name, reason in _walk(folder):
+        if reason or not name.isprintable() or "\ufffd" in name:
+            left_out.setdefault((reason or "bad-name", ""), []).append(printable(name))
+        elif suffix_of(name) in _TABLES:
+            tables.append(name)
         else:
-            suffix = _suffix(name)
-            if suffix in _TABLES:
-                tables.append(name)
-            elif suffix in _IMAGES or (suffix not in _TEXTS and _looks_like_image(folder / name)):
+            kind, which = _kind_of(folder / name, name)
+            if kind == "image":
                 images.append(name)
-            else:
+            elif kind == "other":
                 others.append(name)
-    problems = summarise_problems(
-        "bad-name",
-        unnameable,
-        one="The file {name} has a name with unprintable characters and was left out; rename it.",
-        many="{n} files ({first}) have names with unprintable characters and were left out; rename them.",
-    )
-    problems += summarise_problems(
-        "unreadable-folder",
-        sorted(walk.unreadable),
-        one="The folder {name} cannot be read, so all in it was left out; make it readable and import again.",
-        many="{n} folders ({first}) cannot be read, so all in them was left out; make them readable and import again.",
-    )
-    problems += summarise_problems(
-        "broken-link",
-        sorted(walk.broken),
-        one="{name} is a link to a file that is not there and was left out; put the file itself in its place.",
-        many="{n} names ({first}) are links to files that are not there and were left out; "
-        "put the files themselves in their places.",
-    )
+            else:
+                left_out.setdefault((kind, which), []).append(name)
+    problems = [
+        problem
+        for (code, which), names in sorted(left_out.items())
+        for problem in _left_out_problems(code, which, sorted(names))
+    ]
     tables.sort(key=lambda n: (n.count("/"), n))
-    return Files(tuple(sorted(images)), tuple(tables), tuple(sorted(others)), tuple(problems), closed)
+    return Files(
+        tuple(sorted(images)),
+        tuple(tables),
+        tuple(sorted(others)),
+        tuple(problems),
+        closed=closed,
+        left_out=tuple(name for names in left_out.values() for name in names),
+    )
 
 
-class _Walk:
-    """One walk through a folder, which collects what it could not read."""
+def _kind_of(path: Path, name: str) -> tuple[str, str]:
+    """Return ``image``, ``other``, ``camera-raw`` or ``unsupported-format`` and, of the last two, which it is.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.unreadable: list[str] = []
-        self.broken: list[str] = []
+    What is called like a usual image counts as one unopened: decoding tells if it is none.
+    """
+    end = suffix_of(name)
+    if end in _USUAL:
+        return "image", ""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            raw = find_camera_raw(file, name)
+            if raw is not None:
+                return "camera-raw", raw
+            kind = sniff(head, name) or _inside(head, file, name)
+    except OSError:
+        kind = None
+        head = b""
+    if kind is not None and not (end in _TEXTS and kind in _WEAK):
+        return "image", ""
+    foreign = foreign_image(head, name)
+    if foreign is not None:
+        return "unsupported-format", foreign
+    return ("image" if is_readable_name(name) else "other"), ""
 
-    def files(self) -> Iterator[str]:
-        """Yield the names of all files, links to files included, without pipes, devices and leftovers."""
-        folders = [""]
-        while folders:
-            above = folders.pop()
-            try:
-                with os.scandir(self._folder / above) as entries:
-                    listing = list(entries)
-            except OSError:
-                self.unreadable.append(printable(above.rstrip("/")))
-                continue
-            for entry in listing:
-                if is_litter([entry.name]):
-                    continue
-                name = f"{above}{entry.name}"
-                if _is(entry.is_file):
-                    yield name
-                elif entry.is_symlink():
-                    if not Path(entry.path).exists():
-                        self.broken.append(printable(name))
-                elif _is(entry.is_dir):
-                    folders.append(f"{name}/")
+
+_USUAL = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm"])
+
+
+def _inside(head: bytes, file: IO[bytes], name: str) -> str | None:
+    """Name the format of an image that is compressed as a whole, as FERET's are."""
+    if archive_kind(head) not in ("gzip", "bzip2", "xz"):
+        return None
+    file.seek(0)
+    start = inflate_start(file)
+    return sniff(start, unpacked_name(name))
+
+
+_SENTENCES = {
+    "linked-folder": (
+        "{name} is a link to a folder and was not followed; put the folder itself in its place.",
+        "{n} names ({first}) are links to folders and were not followed; put the folders themselves in their places.",
+    ),
+    "special-file": (
+        "{name} is a pipe or a device, not a file, and was left out.",
+        "{n} names ({first}) are pipes or devices, not files, and were left out.",
+    ),
+    "bad-name": (
+        "The file {name} has a name with unprintable characters and was left out; rename it.",
+        "{n} files ({first}) have names with unprintable characters and were left out; rename them.",
+    ),
+    "unreadable-folder": (
+        "The folder {name} cannot be read, so all in it was left out; make it readable and import again.",
+        "{n} folders ({first}) cannot be read, so all in them was left out; make them readable and import again.",
+    ),
+    "broken-link": (
+        "{name} is a link to a file that is not there and was left out; put the file itself in its place.",
+        "{n} names ({first}) are links to files that are not there and were left out; "
+        "put the files themselves in their places.",
+    ),
+    "system-file": (
+        "{name} is hidden or a leftover of an operating system and was left out.",
+        "{n} files ({first}) are hidden or leftovers of an operating system and were left out.",
+    ),
+}
+
+
+def _left_out_problems(code: str, which: str, names: Sequence[str]) -> list[Problem]:
+    """Return what is told of files that are left out for one reason; ``which`` is the format of images."""
+    if code not in ("camera-raw", "unsupported-format"):
+        one, many = _SENTENCES[code]
+        return summarise_problems(code, names, one=one, many=many)
+    if code == "camera-raw":
+        one = camera_raw_sentence("{name}", which)
+        many = (
+            f"{{n}} files ({{first}}) are camera raws ({which}), which are not read, and the small previews inside "
+            "them are no photographs of use; develop them to JPEG or TIFF with the camera's own software or darktable."
+        )
+    else:
+        end = suffix_of(names[0])
+        convert = f"magick mogrify -format png '*{end}'" if end else "magick mogrify -format png FILES"
+        one = f"{{name}} is of the format {which}, which is not read; convert it, for example with: {convert}"
+        many = (
+            f"{{n}} files ({{first}}) are of the format {which}, which is not read; convert them, for example with: "
+            f"{convert}"
+        )
+    return summarise_problems(code, names, one=one, many=many, few=1)
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the names of all files, links to files included, and why one is left out, if it is.
+
+    Folders that cannot be read and links that are not followed are yielded, too.
+    """
+    folders = [""]
+    while folders:
+        above = folders.pop()
+        try:
+            with os.scandir(folder / above) as entries:
+                listing = list(entries)
+        except OSError:
+            yield above.rstrip("/"), "unreadable-folder"
+            continue
+        for entry in listing:
+            name = f"{above}{entry.name}"
+            if _is(entry.is_file):
+                yield name, "system-file" if is_litter(name.split("/")) else ""
+            elif entry.is_symlink() and is_litter([entry.name]):
+                yield name, "system-file"
+            elif entry.is_symlink():
+                yield name, "linked-folder" if Path(entry.path).exists() else "broken-link"
+            elif _is(entry.is_dir):
+                folders.append(f"{name}/")
+            else:
+                yield name, "special-file"
 
 
 def _is(kind: Callable[[], bool]) -> bool:
@@ -155,21 +248,6 @@ def _is(kind: Callable[[], bool]) -> bool:
 def printable(name: str) -> str:
     """Return a name with a question mark for each character that cannot be printed."""
     return "".join(c if c.isprintable() else "?" for c in name)
-
-
-def _suffix(name: str) -> str:
-    """Return the extension of a file name in lower case with its dot; empty if it has none."""
-    last = name[name.rfind("/") + 1 :]
-    dot = last.rfind(".")
-    return last[dot:].casefold() if 0 < dot < len(last) - 1 else ""
-
-
-def _looks_like_image(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return sniff(file.read(16)) is not None
-    except OSError:
-        return False
 
 
 class FileFinder:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facepriv.datasets.attributes import parse_age, parse_race
-from facepriv.datasets.files import is_image_name
 from facepriv.datasets.gender_words import parse_gender
 from facepriv.datasets.problems import summarise_problems
 from facepriv.errors import BadInputError
+from facepriv.imaging.file_formats import is_image_name
 from facepriv.types import Gender, Problem
 
 Role = Literal["file", "subject", "gender", "age", "race"]

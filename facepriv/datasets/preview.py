@@ -37,6 +37,7 @@ def preview_document(read: ReadResult, earlier: Sequence[Problem] = (), rows: in
         "labels": {"female": labels[-1], "male": labels[1], "unlabelled": labels[None]},
         "attributes": _attributes(read.images),
         "protocol": _protocol(read),
+        "files": _files(read, earlier),
         "rows": [
             {
                 "name": image.name,
@@ -80,6 +81,19 @@ def _attributes(images: list[LabelledImage]) -> list[dict[str, Any]]:
             }
         )
     return described
+
+
+def _files(read: ReadResult, earlier: Sequence[Problem]) -> dict[str, int] | None:
+    """Return how many files were found, and what becomes of them; those left out before count among them."""
+    if read.files is None:
+        return None
+    before = sum(map(problem_count, earlier))
+    return {
+        "found": read.files.found + before,
+        "images": read.files.images,
+        "lists": read.files.lists,
+        "left_out": read.files.left_out + before,
+    }
 
 
 def _protocol(read: ReadResult) -> dict[str, int] | None:

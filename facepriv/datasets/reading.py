@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from facepriv.datasets.accounting import FileCounts
 from facepriv.datasets.files import Files
 from facepriv.datasets.label_tables import Role
 from facepriv.datasets.problems import summarise_problems
@@ -42,6 +43,8 @@ class ReadResult:
     terms: Terms | None = None
     protocol: tuple[ProtocolPair, ...] = ()
     """Comparisons that the data set's authors published, of images that are there."""
+    files: FileCounts | None = None
+    """What became of the files, which `read_folder` adds."""
 
 
 @runtime_checkable

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from facepriv.datasets.accounting import account
 from facepriv.datasets.files import Files, list_files
 from facepriv.datasets.label_tables import COLUMN_NAMES, Role, parse_columns, read_header, read_labels
 from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, find_limits
 from facepriv.errors import BadInputError
+from facepriv.imaging.file_formats import READABLE
 from facepriv.registry import Registry
 from facepriv.types import Gender, Problem
+from facepriv.wording import count
 
 READERS: Registry[DatasetReader] = Registry(
     "data set format",
@@ -44,6 +47,7 @@ def read_folder(
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
     closed: bool = False,
+    called: str = "",
 ) -> ReadResult:
     """Read a folder of face images without decoding any, and without writing anything.
 
@@ -59,6 +63,8 @@ def read_folder(
         Names of columns by role (``file``, ``subject``, ``gender``, ``age``, ``race``) where they are not recognised.
     closed
         Whether nothing outside the folder may be read but ``labels``.
+    called
+        What to call the folder to a person, such as the archive that was unpacked into it; by default its name.
 
     Raises
     ------
@@ -70,36 +76,51 @@ def read_folder(
     options = ReadOptions(mapping or {}, parse_columns(columns))
     named_reader = None if format == "auto" else READERS.create(format)
     files = list_files(folder, closed=closed)
+    called = called or folder.name
     if not files.images:
-        other = len(files.tables) + len(files.others)
-        raise BadInputError(
-            f"{folder.name} holds no images" + (f", only {other:,} other files" if other else "") + "; "
-            "name a folder with JPEG, PNG, WebP, BMP, TIFF, PGM or PPM files in it.",
-            code="no-images",
-        )
+        raise _no_images(files, called)
     if labels is not None and not labels.is_file():
         raise BadInputError(f"There is no label table {labels.name}; check its name.", code="unreadable")
     reader, reason = (
         (named_reader, "it was asked for by name") if named_reader else _choose_reader(folder, files, labels, options)
     )
+    files.lists.clear()  # what readers looked for that recognise nothing here
     result = reader.read(folder, files, labels=labels, options=options)
     if options.columns and not result.table:
         named = ", ".join(f"{role}={column}" for role, column in options.columns.items())
         raise BadInputError(
-            f"The columns {named} were named, but no table in {folder.name} has them; check their spelling, or name "
+            f"The columns {named} were named, but no table in {called} has them; check their spelling, or name "
             "the table that they are in.",
             code="no-such-column",
         )
-    used = {labels.name if labels else result.table}
+    used = [labels.name] if labels else result.table.split(" and ")
     unused = [name for name in files.tables if Path(name).name not in used]
     # Readers of particular data sets know which tables hold labels, and which landmarks or lists of other things.
     notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
+    problems = [*files.problems, *result.problems, *notices]
+    counts, reasons = account(files, result.images, used, problems)
     return replace(
         result,
+        files=counts,
         reader=reader.name,
         images=sorted(result.images, key=lambda image: image.name),
         why=f"Format {reader.name}, because {reason}. {result.why}",
-        problems=[*files.problems, *result.problems, *find_limits(result.images, result.identities), *notices],
+        problems=[*problems, *reasons, *find_limits(result.images, result.identities)],
+    )
+
+
+def _no_images(files: Files, called: str) -> BadInputError:
+    """Return that nothing can be imported as an error that says what is there instead."""
+    if not files.total:
+        came = "holds no images: it is empty"
+    else:
+        _, reasons = account(files, (), (), files.problems)
+        kinds = {"table": len(files.tables), "other file": len(files.others) + len(files.left_out)}
+        held = " and ".join(count(number, kind) for kind, number in kinds.items() if number)
+        first = " ".join(problem.sentence for problem in [*files.problems, *reasons][:2])
+        came = f"holds no images, only {held}. {first}"
+    return BadInputError(
+        f"{called} {came.rstrip('.')}; name a folder or an archive with {READABLE} files in it.", code="no-images"
     )
 
 
@@ -112,7 +133,7 @@ def _choose_reader(folder: Path, files: Files, labels: Path | None, options: Rea
             if labels is not None and reader.rank < PARTICULAR:
                 _check_table(labels, options)
             return reader, reason
-    raise BadInputError(f"No format fits {folder.name}; choose one by name.", code="no-images")
+    raise BadInputError("No format fits the folder; choose one by name.", code="no-images")
 
 
 def _check_table(labels: Path, options: ReadOptions) -> None:

@@ -19,33 +19,22 @@ from numpy.typing import NDArray
 from PIL import ExifTags, ImageCms, UnidentifiedImageError
 
 from facepriv.errors import BadInputError
+from facepriv.imaging.file_formats import (
+    FORMATS,
+    HEAD,
+    READABLE,
+    archive_kind,
+    camera_raw_sentence,
+    find_camera_raw,
+    foreign_image,
+    inflate,
+    sniff,
+)
 from facepriv.types import Image
 
-FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
-"""Pillow's names of the formats that are read; PPM covers PGM and PBM too."""
-READABLE = "JPEG, PNG, WebP, BMP, TIFF, PGM or PPM"
 MIN_SIDE = 40
 """Shortest side in pixels; no detector finds a face in less."""
 
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    *((b"P%d" % kind, "PPM") for kind in range(1, 7)),
-)
-_FOREIGN: tuple[tuple[bytes, int, str], ...] = (
-    (b"GIF8", 0, "GIF"),
-    (b"ftyphe", 4, "HEIC"),
-    (b"ftypmif1", 4, "HEIC"),
-    (b"ftypavi", 4, "AVIF"),
-    (b"\x00\x00\x00\x0cjP  ", 0, "JPEG 2000"),
-    (b"\xff\x0a", 0, "JPEG XL"),
-    (b"8BPS", 0, "Photoshop"),
-    (b"%PDF", 0, "PDF"),
-    (b"PK\x03\x04", 0, "zip"),
-)
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
     3: PIL.Image.Transpose.ROTATE_180,
@@ -77,37 +66,27 @@ class Decoded:
     """Full sentences without the file's name, so that equal ones can be counted."""
 
 
-def sniff(head: bytes) -> str | None:
-    """Name the readable format that a file of which these are the first bytes (16 do) claims to be."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            # "P5" and the like are too short to stand alone: white space must follow.
-            return kind if kind != "PPM" or head[2:3].isspace() else None
-    return None
-
-
 def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     """Decode one image file to upright RGB pixels.
 
     Grey, palette, RGBA, 16-bit and CMYK images are photographs too: they are converted and the notes say so.
     Transparency is laid on white, the ground of most cut-out portraits. More than 8 bits are scaled by the whole range,
-    not clipped. Of several frames the first is taken. Raises BadInputError with code ``unreadable``, ``empty-file``,
-    ``file-too-large``, ``not-an-image``, ``unsupported-format``, ``too-many-pixels``, ``too-small``, ``truncated`` (cut
-    off or damaged) or ``unsupported-pixels``.
+    not clipped. Of several frames the first is taken. An image packed by gzip, bzip2 or xz is unpacked. Raises
+    BadInputError with code ``unreadable``, ``empty-file``, ``file-too-large``, ``not-an-image``,
+    ``unsupported-format``, ``camera-raw``, ``too-many-pixels``, ``too-small``, ``truncated`` (cut off or damaged) or
+    ``unsupported-pixels``.
 
     Parameters
     ----------
     data
         The file's bytes, or where they are.
     name
-        What the error calls the file.
+        What the error calls the file. Its ending counts only for formats that no content tells (TGA, PCX, raws).
     max_pixels
         Largest width x height; checked before any pixel is decoded. Pillow's own limit
         (``PIL.Image.MAX_IMAGE_PIXELS``) holds as well.
     """
-    raw = _read(data, name, max_pixels)
+    raw = _unpack(_read(data, name, max_pixels), name, max_pixels)
     image = _open(raw, name, max_pixels)
     _check_size(*image.size, name, max_pixels)
     notes: list[str] = []
@@ -149,9 +128,24 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
         )
 
 
-def _read(data: bytes | Path, name: str, max_pixels: int) -> bytes:
+def _most_bytes(max_pixels: int) -> int:
     # No honest file of max_pixels is larger than 16-bit RGBA without compression.
-    most = 8 * max_pixels + (16 << 20)
+    return 8 * max_pixels + (16 << 20)
+
+
+def _unpack(raw: bytes, name: str, max_pixels: int) -> bytes:
+    """Return the image inside a compressed file; any other file as it is."""
+    kind = archive_kind(raw[:HEAD])
+    if kind not in ("gzip", "bzip2", "xz"):
+        return raw
+    inside = inflate(raw, _most_bytes(max_pixels))
+    if inside is None:
+        raise _damaged(name, kind)
+    return _read(inside, name, max_pixels)
+
+
+def _read(data: bytes | Path, name: str, max_pixels: int) -> bytes:
+    most = _most_bytes(max_pixels)
     if isinstance(data, Path):
         try:
             size = data.stat().st_size
@@ -175,10 +169,16 @@ def _read(data: bytes | Path, name: str, max_pixels: int) -> bytes:
 
 def _open(raw: bytes, name: str, max_pixels: int) -> PIL.Image.Image:
     """Read the header only; refuse what is no image, of a foreign format, or a decompression bomb."""
+    raw_kind = find_camera_raw(io.BytesIO(raw), name)
+    if raw_kind is not None:
+        raise BadInputError(camera_raw_sentence(name, raw_kind), code="camera-raw")
+    claimed = sniff(raw[:HEAD], name)
+    # Pillow takes nearly anything for TGA or PCX, so these need a name.
+    formats = [each for each in FORMATS if each not in ("TGA", "PCX") or each == claimed]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            return PIL.Image.open(io.BytesIO(raw), formats=FORMATS)
+            return PIL.Image.open(io.BytesIO(raw), formats=formats)
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         number = re.search(r"\((\d+) pixels\)", str(error))
         size = f"{int(number[1]):,} pixels" if number else "too many pixels"
@@ -189,26 +189,25 @@ def _open(raw: bytes, name: str, max_pixels: int) -> PIL.Image.Image:
             code="too-many-pixels",
         ) from error
     except UnidentifiedImageError as error:
-        claimed = sniff(raw[:16])
         if claimed is not None:
             raise _damaged(name, claimed) from error
-        for magic, offset, kind in _FOREIGN:
-            if raw[offset:].startswith(magic):
-                raise BadInputError(
-                    f"{name} is a {kind} file, which is not read; convert it to {READABLE}.",
-                    code="unsupported-format",
-                ) from error
+        kind = foreign_image(raw[:HEAD]) or archive_kind(raw[:HEAD]) or ("PDF" if raw.startswith(b"%PDF") else None)
+        if kind is not None:
+            raise BadInputError(
+                f"{name} is of the format {kind}, which is not read; convert it to {READABLE}.",
+                code="unsupported-format",
+            ) from error
         raise BadInputError(
             f"{name} is not an image, whatever its name says; a {READABLE} file was expected.", code="not-an-image"
         ) from error
     except MemoryError:
         raise
     except Exception as error:  # see decode
-        raise _damaged(name, sniff(raw[:16]) or "image") from error
+        raise _damaged(name, claimed or "image") from error
 
 
 def _damaged(name: str, kind: str) -> BadInputError:
-    kind = {"MPO": "JPEG", "WEBP": "WebP"}.get(kind, kind)
+    kind = {"MPO": "JPEG", "WEBP": "WebP", "JPEG2000": "JPEG 2000", "SUN": "Sun raster"}.get(kind, kind)
     return BadInputError(
         f"{name} is a {kind} file that is cut off or damaged, so the whole picture cannot be read from it; "
         "copy or export it again.",
@@ -244,8 +243,10 @@ def _to_rgb(image: PIL.Image.Image, raw: bytes, name: str, notes: list[str]) -> 
     if mode in note:
         notes.append(note[mode])
     # La and RGBa (premultiplied) cannot go to RGBA except by their unmultiplied kin.
-    plain = image.convert({"La": "LA", "RGBa": "RGBA"}.get(mode, mode))
-    plain = plain.convert("RGBA" if transparent else "RGB")
+    # What needs no conversion is not copied: a photo of 65 megapixels takes 260 MB each time.
+    plain = image.convert("LA" if mode == "La" else "RGBA") if mode in ("La", "RGBa") else image
+    wanted = "RGBA" if transparent else "RGB"
+    plain = plain if plain.mode == wanted else plain.convert(wanted)
     if _bits(image, raw) > 8:
         notes.insert(0, NOTE_DEEP)
         plain = _deep_colour(plain, raw)
@@ -318,4 +319,4 @@ def _to_srgb(image: PIL.Image.Image, profile: bytes, notes: list[str]) -> PIL.Im
                 return converted
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         pass
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facepriv.types import Identities
-from facepriv.wording import count
+from facepriv.wording import count, listed
 
 IDENTITIES: dict[Identities, str] = {
     "people": "Subjects are people, so face matching can be measured.",
@@ -23,6 +23,7 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
         document["reader_reason"],
         f"{count(document['images'], 'image')} of {count(document['subjects'], 'subject')}: "
         f"{labels['female']:,} labelled female, {labels['male']:,} male, {labels['unlabelled']:,} unlabelled.",
+        *_file_sentences(document.get("files")),
         IDENTITIES[document["identities"]],
         *(_attribute_sentence(attribute) for attribute in document["attributes"]),
     ]
@@ -36,6 +37,19 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     if document["terms"] is not None:
         sentences.append(f"Terms of use: {document['terms']}")
     return sentences
+
+
+def _file_sentences(files: Mapping[str, int] | None) -> list[str]:
+    """Return what becomes of the files that were found, where that is known."""
+    if files is None:
+        return []
+    parts = [
+        count(files["images"], "image"),
+        f"{files['lists']:,} read as {'a table or list' if files['lists'] == 1 else 'tables or lists'}",
+        f"{files['left_out']:,} left out, for the reasons below",
+    ]
+    shown = [part for part, number in zip(parts, (1, files["lists"], files["left_out"]), strict=True) if number]
+    return [f"{count(files['found'], 'file')} found: {listed(shown)}."]
 
 
 def _attribute_sentence(attribute: Mapping[str, Any]) -> str:

@@ -299,6 +299,11 @@ class ImportRequest(Request):
         description="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it",
     )
     columns: Columns = Columns()
+    several_faces: Literal["refuse", "middle", "largest"] = Field(
+        default="refuse",
+        description="Which face counts in an image that shows several: none (refuse: the image counts as one without a "
+        "usable face), the one in the middle (as in Labeled Faces in the Wild), or the largest",
+    )
     retain_until: date | None = Field(
         default=None,
         description="Last day on which the images may be kept, like 2027-03-31. Once it is past, facepriv says so; "

@@ -42,8 +42,8 @@ def test_accounts_are_groups_and_nothing_is_matched(tmp_path: Path) -> None:
     assert got.identities == "groups"
     account = [i.label for i in got.images if i.subject == "30601258@N03"]
     assert set(account) == {MALE, FEMALE}
-    assert [p.code for p in got.problems] == ["no-identities"]
-    assert "groups that may hold several people" in got.problems[0].sentence
+    assert [p.code for p in got.problems] == ["text-file", "no-identities"]
+    assert "groups that may hold several people" in got.problems[1].sentence
     assert got.table == "fold_0_data.txt to fold_frontal_0_data.txt"
 
 

@@ -21,7 +21,7 @@ def test_the_only_table_about_the_subjects_is_used(tree: Tree) -> None:
         ("bob", MALE, {"race": "black"}),
         ("carl", None, {}),
     ]
-    assert {p.code for p in got.problems} == {"no-row"}
+    assert {p.code for p in got.problems} == {"no-row", "table-not-used"}
     assert "genders are from people.csv" in got.why
 
 

@@ -268,7 +268,11 @@ def test_files_that_are_no_images_are_listed_and_litter_is_counted(tree: Tree) -
     listed = list_files(folder)
     assert listed.tables == ("labels.csv",)
     assert listed.others == ("README.md",)
-    assert listed.problems == ()
+    (problem,) = listed.problems
+    assert (problem.code, problem_count(problem)) == ("system-file", 4)
+    assert said(got, "document") == "README.md is a document, and was left out."
+    assert got.files is not None
+    assert (got.files.found, got.files.images, got.files.lists, got.files.left_out) == (12, 6, 1, 5)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
@@ -394,7 +398,7 @@ def test_face_research_lab_old_and_new(tree: Tree, gender: str, prefix: str) -> 
         {"age": 24.0, "race": "white"},
         {"age": 31.0, "race": "east asian"},
     ]
-    assert codes(got) == {"unknown-subject"}
+    assert codes(got) == {"unknown-subject", "system-file"}
 
 
 def test_face_research_lab_with_strangers_and_gaps(tree: Tree) -> None:
@@ -418,7 +422,7 @@ def test_forty_real_people() -> None:
     assert len(got.images) == 80
     assert len({image.subject for image in got.images}) == 40
     assert sum(image.label == FEMALE for image in got.images) == 40
-    assert got.problems == []
+    assert [p.name for p in got.problems] == ["README.md"]
     assert decode(got.images[0].path, name="x", max_pixels=10**6).pixels.shape == (600, 600, 3)
 
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from facepriv.errors import FailureToAcquireError
-from facepriv.imaging.acquire import DOUBLE_UP_TO, LANDMARKS, acquire, find_faces
+from facepriv.imaging.acquire import (
+    DOUBLE_UP_TO,
+    LANDMARKS,
+    acquire,
+    find_again,
+    find_faces,
+    find_faces_turned,
+    turned,
+)
 
 
 def test_finds_face_and_landmarks(faces):
@@ -65,3 +73,49 @@ def test_a_large_image_is_not_doubled():
     large[: small.shape[0], : small.shape[1]] = small
     assert find_faces(large) == []
     assert len(find_faces(large[:-1])) == 1
+
+
+def in_a_row(faces, *sizes):
+    """One picture of faces side by side, each scaled by a factor, and where each begins."""
+    import PIL.Image
+
+    scaled = [
+        np.asarray(PIL.Image.fromarray(f.pixels).resize((int(f.pixels.shape[1] * s), int(f.pixels.shape[0] * s))))
+        for f, s in zip(faces, sizes, strict=True)
+    ]
+    picture = np.zeros((max(each.shape[0] for each in scaled), sum(each.shape[1] for each in scaled), 3), np.uint8)
+    starts = np.cumsum([0, *(each.shape[1] for each in scaled)])
+    for each, start in zip(scaled, starts, strict=False):
+        picture[: each.shape[0], start : start + each.shape[1]] = each
+    return picture, starts
+
+
+def test_of_several_faces_the_middle_one_can_be_taken(faces):
+    picture, starts = in_a_row([faces[0], faces[2], faces[0]], 1.4, 1, 1)
+    assert len(find_faces(picture)) == 3
+    left, _, right, _ = acquire(picture, several="middle").box
+    assert starts[1] - 20 < left < right < starts[2] + 20
+    assert acquire(picture, several="largest").box[2] < starts[1] + 20
+
+
+def test_a_face_is_found_again_where_it_was_and_not_where_a_larger_one_is(faces):
+    picture, _ = in_a_row([faces[0], faces[2]], 1, 1.4)
+    small = acquire(picture[:, : faces[0].pixels.shape[1]])
+    found = find_again(small, picture)
+    assert np.abs(np.subtract(found.box, small.box)).max() <= 12
+    (alone,) = find_faces(faces[2].pixels)
+    assert find_again(small, faces[2].pixels).box == alone[0]
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_photo_that_lies_on_its_side_is_turned(faces, turns):
+    lying = turned(faces[0].pixels, turns)
+    found, back = find_faces_turned(lying)
+    assert back == (4 - turns) % 4
+    np.testing.assert_array_equal(turned(lying, back), faces[0].pixels)
+    assert found[0][0] == faces[0].box
+
+
+def test_what_shows_no_face_in_any_turn_is_not_turned():
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    assert find_faces_turned(noise) == ([], 0)

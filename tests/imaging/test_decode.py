@@ -178,13 +178,16 @@ def test_too_small() -> None:
 @pytest.mark.parametrize(
     ("raw", "word"),
     [
-        (saved(smooth(), "GIF"), "GIF"),
+        (saved(smooth(), "ICO"), "icon"),
+        (b"\xff\x0a" + bytes(100), "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "JPEG XL"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(100), "7-Zip"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "HEIC"),
         (b"%PDF-1.7" + bytes(100), "PDF"),
     ],
 )
 def test_foreign_formats_are_called_by_name(raw: bytes, word: str) -> None:
-    with pytest.raises(BadInputError, match=f"a {word} file") as caught:
+    with pytest.raises(BadInputError, match=f"of the format {word}, ") as caught:
         decode(raw, name="x.jpg", max_pixels=MAX)
     assert caught.value.code == "unsupported-format"
 

@@ -25,7 +25,7 @@ from facepriv.datasets.reading import ReadResult, find_limits
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
-from facepriv.imaging.acquire import acquire
+from facepriv.imaging.acquire import Found, Several, choose_face, find_faces_turned, turned
 from facepriv.imaging.decode import decode
 from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
@@ -48,7 +48,27 @@ LEFT_BEHIND_SECONDS = 24 * 3600.0
 SILENT_FOR = timedelta(minutes=10)
 """How long an import that goes on may not write anything; it writes every few seconds, and after a long image."""
 CONVERTED = "converted"
-"""Code of what is noted of an image that had to be converted."""
+"""Code of what is noted of an image that had to be converted, turned, or shows several faces."""
+_NOTES: dict[str, tuple[str, str, str]] = {
+    **{
+        f"turned-{degrees}": (
+            "turned",
+            f"{{name}} shows a face only when turned by {degrees} degrees clockwise, and was stored so; look at it.",
+            f"{{n}} images ({{first}}) show a face only when turned by {degrees} degrees clockwise, and were stored "
+            "so; look at them.",
+        )
+        for degrees in (90, 180, 270)
+    },
+    **{
+        f"several-{which}": (
+            "several-faces",
+            f"{{name}} shows several faces, of which the {word} was taken.",
+            f"{{n}} images ({{first}}) show several faces each, of which the {word} was taken.",
+        )
+        for which, word in (("middle", "one in the middle"), ("largest", "largest"))
+    },
+}
+"""Notes other than conversions: code, sentence about one image, sentence about many."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +176,9 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path) -> Source
         "mapping": dict(request.mapping),
         "columns": request.columns.model_dump(exclude_none=True),
     }
-    read = read_folder(images, labels=labels, closed=closed, **options)
-    return Source(read, called, _resume_key(settings, path, options, read), tuple(problems))
+    read = read_folder(images, labels=labels, closed=closed, called=called, **options)
+    others = {"several_faces": request.several_faces}
+    return Source(read, called, _resume_key(settings, path, {**options, **others}, read), tuple(problems))
 
 
 def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult) -> str:
@@ -228,7 +249,9 @@ def import_source(
     refuse_past(request.retain_until)
     read = source.read
     store.datasets.collect_abandoned()
-    detector_fingerprint = fingerprint(DETECTOR)
+    # Which of several faces counts decides where a face is, so all that is computed from it depends on that, too.
+    several = request.several_faces
+    detector_fingerprint = fingerprint(DETECTOR, "" if several == "refuse" else f"several faces: {several}")
     names: set[str] = set()
     usable: list[LabelledImage] = []
     left_out: list[Problem] = []
@@ -249,7 +272,7 @@ def import_source(
         resume_key=source.resume_key,
     ) as session:
         session.on_written = on_written
-        keep = _Keeper(store, settings, detector_fingerprint)
+        keep = _Keeper(store, settings, detector_fingerprint, several)
         outcomes, notes, refusals = _read_earlier(session)
         for number, item in enumerate(read.images, start=1):
             if item.name in outcomes:
@@ -273,8 +296,8 @@ def import_source(
                 names.add(item.name)
                 if failure is None:
                     usable.append(item)
-                if note:
-                    converted.setdefault(note, []).append(item.name)
+                for part in filter(None, note.split("\n")):
+                    converted.setdefault(part, []).append(item.name)
             if on_progress is not None:
                 on_progress(number, len(read.images))
         # What cannot be computed is told of the images that are left in the end, not of those that were named.
@@ -354,7 +377,8 @@ def _conversions(converted: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     for note, names in converted.items():
         one = f"{{name}} was imported after a conversion: {note}"
         many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
-        yield from summarise_problems(CONVERTED, names, one=one, many=many)
+        code, one, many = _NOTES.get(note, (CONVERTED, one, many))
+        yield from summarise_problems(code, names, one=one, many=many)
 
 
 def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[ProtocolPair], list[Problem]]:
@@ -373,8 +397,9 @@ def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[Pr
 class _Keeper:
     """Decodes images, stores them and finds their faces, one by one; a face found before is not looked for again."""
 
-    def __init__(self, store: Store, settings: Settings, detector_fingerprint: str) -> None:
+    def __init__(self, store: Store, settings: Settings, detector_fingerprint: str, several: Several) -> None:
         self._store = store
+        self._several = several
         self._detector_fingerprint = detector_fingerprint
         self._max_pixels = settings.max_pixels
         self._seen: dict[str, LabelledImage] = {}
@@ -384,14 +409,28 @@ class _Keeper:
         self._seen.setdefault(source_sha256, item)
 
     def store_image(self, item: LabelledImage) -> tuple[NewImage, str]:
-        """Store one image and say what had to be converted; a `BadInputError` says why it is left out."""
+        """Store one image and say what had to be done to it, a line for each; `BadInputError` says why it is left out.
+
+        A line is a conversion in words, or one of the other notes by its code.
+        """
         data = self._read(item.path)
         decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
         source_sha256 = hashlib.sha256(data).hexdigest()
         self._refuse_copy(item, source_sha256)
-        height, width = decoded.pixels.shape[:2]
-        artifact_sha256 = self._store.artifacts.put(encode_png(decoded.pixels))
-        face = self._store.datasets.find_face(artifact_sha256, self._detector_fingerprint)
+        pixels, png = decoded.pixels, encode_png(decoded.pixels)
+        notes = [" ".join(decoded.notes)]
+        face = self._find_known_face(png)
+        if face is None:
+            faces, turns = find_faces_turned(pixels)
+            if turns:
+                pixels = turned(pixels, turns)
+                png = encode_png(pixels)
+                notes.append(f"turned-{90 * turns}")
+            face = _choose_face(faces, pixels, self._several)
+            if len(faces) > 1 and face.failure is None:
+                notes.append(f"several-{self._several}")
+        height, width = pixels.shape[:2]
+        artifact_sha256 = self._store.artifacts.put(png)
         image = NewImage(
             name=item.name,
             subject=item.subject,
@@ -401,9 +440,17 @@ class _Keeper:
             source_sha256=source_sha256,
             artifact_sha256=artifact_sha256,
             attributes=item.attributes,
-            **vars(face or _look_for_face(decoded.pixels)),
+            **vars(face),
         )
-        return image, " ".join(decoded.notes)
+        return image, "\n".join(filter(None, notes))
+
+    def _find_known_face(self, png: bytes) -> FoundFace | None:
+        """Return the face that an earlier import found in this very image."""
+        if self._several != "refuse":
+            return None  # whether there were several is not known any more
+        face = self._store.datasets.find_face(hashlib.sha256(png).hexdigest(), self._detector_fingerprint)
+        # A photo without a face may have been imported before photos were turned.
+        return face if face is not None and face.failure != "no-face" else None
 
     def _read(self, path: Path) -> bytes:
         """Read a file; nothing where it is too large or unreadable, which `decode` tells in a sentence."""
@@ -426,9 +473,9 @@ class _Keeper:
         )
 
 
-def _look_for_face(pixels: Image) -> FoundFace:
+def _choose_face(faces: Sequence[Found], pixels: Image, several: Several) -> FoundFace:
     try:
-        face = acquire(pixels)
+        box, landmarks = choose_face(faces, pixels, several)
     except FailureToAcquireError as error:
         return FoundFace(box=None, landmarks=None, failure=error.code, failure_sentence=str(error))
-    return FoundFace(box=face.box, landmarks=face.landmarks, failure=None, failure_sentence=None)
+    return FoundFace(box=box, landmarks=landmarks, failure=None, failure_sentence=None)

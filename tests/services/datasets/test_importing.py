@@ -26,7 +26,7 @@ from facepriv.config import Settings
 from facepriv.datasets.problems import problem_names
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import BadInputError, CancelledError, StoreError, UnknownNameError
-from facepriv.imaging.acquire import acquire
+from facepriv.imaging.acquire import find_faces_turned
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import DETECTOR
 from facepriv.measures.stored_faces import image_pixels
@@ -349,7 +349,7 @@ def test_nothing_to_import(store, settings, tmp_path):
     ("make", "code", "remedy"),
     [
         (lambda path: None, "no-file", "nothing is there; check"),
-        (lambda path: path.mkdir(), "no-images", "name a folder with JPEG"),
+        (lambda path: path.mkdir(), "no-images", "name a folder or an archive with JPEG"),
         (lambda path: path.write_text("x"), "not-an-archive", "pack or upload it again"),
         (lambda path: path.touch(), "not-an-archive", "pack or upload it again"),
     ],
@@ -633,9 +633,9 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
 
     def counting(pixels: np.ndarray):
         looked.append(1)
-        return acquire(pixels)
+        return find_faces_turned(pixels)
 
-    monkeypatch.setattr(importing, "acquire", counting)
+    monkeypatch.setattr(importing, "find_faces_turned", counting)
     first = import_dataset(store, settings, folder, name="first").dataset
     assert len(looked) == 4
     again = import_dataset(store, settings, folder, name="again").dataset
@@ -648,7 +648,7 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
         assert one.failure_sentence == two.failure_sentence
         np.testing.assert_array_equal(one.landmarks, two.landmarks)
     assert [image.failure for image in store.datasets.images(again.id, failed=True)] == ["several-faces"]
-    monkeypatch.setattr(importing, "fingerprint", lambda ref: "0" * 64)
+    monkeypatch.setattr(importing, "fingerprint", lambda ref, _: "0" * 64)
     import_dataset(store, settings, folder, name="otherwise")
     assert len(looked) == 8, "what another detector found does not count"
 
@@ -715,3 +715,57 @@ def test_every_convention_can_be_run_on(store, settings, tmp_path, kind):
         assert "no gender error can be computed" in " ".join(problem.sentence for problem in report.problems)
     assert bool(result.matching) == (FACTS[kind].identities == "people")
     assert result.failures.total == 0
+
+
+def notes_of(report: ImportReport) -> dict[str, tuple[str, ...]]:
+    """Return the names of the images by the code of what is told of them."""
+    told: dict[str, tuple[str, ...]] = {}
+    for problem in report.problems:
+        told[problem.code] = (*told.get(problem.code, ()), *problem_names(problem))
+    return told
+
+
+def test_photos_on_their_side_are_stored_upright_told_and_counted(store: Store, settings: Settings, tmp_path: Path):
+    folder = copy_demo(tmp_path / "faces", THREE)
+    upright = PIL.Image.open(folder / "s001_2.jpg").convert("RGB")
+    (folder / "s001_2.jpg").unlink()
+    upright.transpose(PIL.Image.Transpose.ROTATE_90).save(folder / "s001_2.png")
+    upright.transpose(PIL.Image.Transpose.ROTATE_180).save(folder / "s001_4.png")
+    report = import_dataset(store, settings, folder, name="x")
+    images = {image.name: image for image in store.datasets.images(report.dataset.id)}
+    assert notes_of(report)["turned"] == ("s001_2.png", "s001_4.png")
+    assert any("turned by 90 degrees clockwise" in problem.sentence for problem in report.problems)
+    assert report.failures == ()
+    stored = image_pixels(store, images["s001_2.png"])
+    np.testing.assert_array_equal(stored, np.asarray(upright))
+    assert (images["s001_2.png"].width, images["s001_2.png"].height) == upright.size
+    again = import_dataset(store, settings, folder, name="again")
+    assert notes_of(again) == notes_of(report)
+
+
+@pytest.mark.parametrize("which", ["refuse", "middle", "largest"])
+def test_which_of_several_faces_counts_is_said_once_for_a_data_set(
+    which: str, store: Store, settings: Settings, tmp_path: Path
+):
+    folder = copy_demo(tmp_path / "faces", THREE)
+    one = PIL.Image.open(folder / "s001_1.jpg").convert("RGB")
+    large = PIL.Image.open(folder / "s003_1.jpg").convert("RGB").resize((one.width * 3 // 2, one.height * 3 // 2))
+    group = PIL.Image.new("RGB", (2 * one.width + large.width, large.height))
+    for image, left in ((large, 0), (one, large.width), (one, large.width + one.width)):
+        group.paste(image, (left, 0))
+    group.save(folder / "group.png")
+    import_dataset(store, settings, folder, name="before")  # what was found then does not count for another choice
+    report = import_dataset(store, settings, folder, name="x", several_faces=which)
+    image = next(i for i in store.datasets.images(report.dataset.id) if i.name == "group.png")
+    if which == "refuse":
+        assert [problem.code for problem in report.failures] == ["several-faces"]
+        assert "--several-faces middle or largest" in report.failures[0].sentence
+        assert report.dataset.detector_fingerprint == fingerprint(DETECTOR)
+    else:
+        assert notes_of(report)["several-faces"] == ("group.png",)
+        assert image.failure is None
+        assert (image.box[2] <= large.width + 20) == (which == "largest")
+        assert report.dataset.detector_fingerprint != fingerprint(DETECTOR)
+    with pytest.raises(BadInputError) as caught:
+        import_dataset(store, settings, folder, name="y", several_faces="left")
+    assert caught.value.code == "bad-several-faces"
