@@ -10,7 +10,7 @@ from facepriv.presentation.protection_tables import trial_row
 from facepriv.presentation.template_sets import set_rows, summary_sentences
 from facepriv.services.upkeep.template_purging import purge_template_set
 from facepriv.store import Store, TemplateSetRecord
-from facepriv.wording import count
+from facepriv.wording import count, some
 from parts import one_protection, progress, protection_form, template_sources
 from parts.choice import Choice
 from parts.deletion import offer
@@ -89,9 +89,11 @@ def details(store: Store, records: tuple[TemplateSetRecord, ...]) -> None:
     def delete(store: Store) -> None:
         purge_template_set(store, get_settings(), record.id, actor=me().actor)
 
+    made = [each.name for each in store.template_sets.made_from(record.id)]
+    also = f", and {count(len(made), 'template set')} made from it ({plain(some(made, 10))})" if made else ""
     offer(
         "template set",
-        f"This deletes {count(record.templates, 'template')} and the trials of protections on them. It cannot be "
+        f"This deletes {count(record.templates, 'template')}, the trials of protections on them{also}. It cannot be "
         "undone.",
         f"template set {record.id}",
         delete,

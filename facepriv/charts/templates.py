@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from facepriv.charts import style
+from facepriv.protect.registry import describe_variant
 from facepriv.schemas.figures import GUESSING, Interval
 from facepriv.schemas.protections import ProtectionResult
 from facepriv.schemas.templates import TemplateAudit
@@ -35,9 +36,9 @@ def leak_against_loss(
     """
     figure = go.Figure()
     named = [("templates as they are", result.untouched, UNTOUCHED_LOOK)]
-    named += [
-        (audit.protection, audit, OTHER_LOOK if place else CHOSEN_LOOK) for place, audit in enumerate(result.protected)
-    ]
+    for place, audit in enumerate(result.protected):
+        name = describe_variant(audit.protection, audit.parameters)
+        named.append((name, audit, OTHER_LOOK if place else CHOSEN_LOOK))
     for name, audit, look in named:
         if (loss := audit.fnmr_loss) is not None and audit.worst.reversed_accuracy.value is not None:
             _add_point(figure, name, audit, max(0.0, loss), look)

@@ -76,11 +76,16 @@ def protect(
     file_format: Annotated[
         str | None, typer.Option("--format", help="With --out: npz, csv or parquet. Default: as the templates came.")
     ] = None,
+    keep_as: Annotated[
+        str | None,
+        typer.Option(help="Keep the protected templates as a template set of this name; one a matcher."),
+    ] = None,
     key: Annotated[
         Path | None, typer.Option(help="Key file of an earlier release, so that its people keep their draws.")
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(help="File for the key, mode 0600. Default: beside the folder.")
+        Path | None,
+        typer.Option(help="File for the key, mode 0600. Default: beside the folder of --out; without one, no file."),
     ] = None,
     every: Annotated[bool, typer.Option("--every-attack", help="Also show each attacker in each state.")] = False,
     no_wait: NoWait = False,
@@ -94,8 +99,10 @@ def protect(
     from facepriv.services.protections.documents import protect_report, protection_document
     from facepriv.services.protections.of_images import find_template_sets
 
-    if no_wait and out is not None:
-        raise typer.BadParameter("Nothing can be written with --out before the trial is complete; omit --no-wait.")
+    if no_wait and (out, keep_as) != (None, None):
+        raise typer.BadParameter(
+            "Nothing can be written with --out or kept with --keep-as before the trial is complete; omit --no-wait."
+        )
     with opened_store() as (store, settings):
         settings = with_executor(settings, executor, scheduler)
         sets = find_template_sets(store, dataset, matcher, get_actor())
@@ -112,9 +119,14 @@ def protect(
                 follow_to_end(store, settings, "protection", trial.id, executor)
             document = protection_document(store, trial.id)
             show_protection(document, every=every)
+            secret, target = key, key_file
             if out is not None:
                 folder = out if len(sets) == 1 else out / record.name
-                _release(store, trial.id, folder, file_format, key, key_file)
+                # What is kept then has the draws of what was released.
+                secret, target = _release(store, trial.id, folder, file_format, key, key_file) or key, None
+            if keep_as is not None:
+                name = keep_as if len(sets) == 1 else f"{keep_as}-{record.matcher or record.id}"
+                _keep(store, trial.id, name, secret, target)
             documents.append(document)
         if documents and json_file is not None:
             write_text(json_file, protect_report(documents).model_dump_json(by_alias=True, indent=2))
@@ -135,7 +147,7 @@ def show_protection(document: ProtectionDocument, *, every: bool = False) -> Non
     show_table(f"Matching with {spec.method}", tables.matching_rows(chosen))
     if every:
         for audit in (document.untouched, *document.protected):
-            show_table(f"Every attacker: {audit.protection}", tables.attack_rows(audit))
+            show_table(f"Every attacker: {tables.audit_title(audit)}", tables.attack_rows(audit))
     for name, why in document.failed.items():
         say(f"Not tried: {name}. {why}")
     say("Not covered by any protection of templates:", *(f"  - {what}" for what in NOT_COVERED))
@@ -143,7 +155,8 @@ def show_protection(document: ProtectionDocument, *, every: bool = False) -> Non
 
 def _release(
     store: Store, number: int, folder: Path, file_format: str | None, key: Path | None, key_file: Path | None
-) -> None:
+) -> Path | None:
+    """Write a release, and return the file of its key, if it has one."""
     from facepriv.services.protections.release import read_key, write_protected
 
     released = write_protected(
@@ -161,6 +174,22 @@ def _release(
             f"The key is in {released.key_file}, readable only by you. Keep it apart from the release: new records are "
             "enrolled with it."
         )
+    return released.key_file
+
+
+def _keep(store: Store, number: int, name: str, key: Path | None, key_file: Path | None) -> None:
+    from facepriv.services.protections.keeping import keep_protected
+    from facepriv.services.protections.release import read_key
+
+    secret = None if key is None else read_key(key)
+    kept = keep_protected(store, number, name, actor=get_actor(), key=secret, key_file=key_file)
+    say(f"Kept {count(kept.record.templates, 'protected template')} as the template set {kept.record.name}.")
+    if kept.key is None or key is not None:
+        return
+    if key_file is not None:
+        say(f"The key is in {key_file}, readable only by you.")
+    else:
+        say("Its key was not written, so nobody can be enrolled in it later; --key-file writes it.")
 
 
 def _of_matcher(store: Store, named: str, matcher: str) -> str | int:

@@ -171,7 +171,9 @@ def remove(
     with opened_store() as (store, settings):
         record = store.template_sets.get(name)
         if not yes:
-            question = f"Permanently delete {count(record.templates, 'template')} of {record.name}?"
+            made = store.template_sets.made_from(record.id)
+            also = f" and {count(len(made), 'template set')} made from it" if made else ""
+            question = f"Permanently delete {count(record.templates, 'template')} of {record.name}{also}?"
             typer.confirm(question, abort=True, err=json_on_stdout.get())
         report = purge_template_set(store, settings, record.id, actor=get_actor())
     say(*report.sentences)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from facepriv.presentation.formats import NOTHING, moment
-from facepriv.protect.registry import RECOMMENDED, protections
+from facepriv.protect.registry import RECOMMENDED, describe_variant, protections
 from facepriv.schemas.figures import Interval
 from facepriv.schemas.protections import ProtectionResult
 from facepriv.schemas.templates import KNOWLEDGE_TITLES, Comparison, ErrorsAt, TemplateAudit
@@ -56,11 +56,16 @@ def outcome_rows(result: ProtectionResult) -> list[dict[str, str]]:
     return [_outcome_row(audit) for audit in (result.untouched, *result.protected)]
 
 
+def audit_title(audit: TemplateAudit) -> str:
+    """Return what was tried: the protection, with those parameters that are not its defaults."""
+    return describe_variant(audit.protection, audit.parameters)
+
+
 def _outcome_row(audit: TemplateAudit) -> dict[str, str]:
     worst, errors = audit.worst, audit.matching.errors_at(0.001)
     rank = audit.matching.rank_one
     return {
-        "Protection": audit.protection,
+        "Protection": audit_title(audit),
         "Strongest attacker": worst.attacker,
         "who": KNOWLEDGE_TITLES[worst.knowledge],
         "Right": within(worst.reversed_accuracy),

@@ -74,6 +74,7 @@ def set_json(record: TemplateSetRecord) -> dict[str, Any]:
         "matcher": record.matcher,
         "version": record.version,
         "dataset_id": record.dataset_id,
+        "origin_id": record.origin_id,
         "templates": record.templates,
         "width": record.width,
         "subjects": record.subjects,

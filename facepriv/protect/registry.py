@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from facepriv.errors import UnknownNameError
 from facepriv.protect.base import Protection
 from facepriv.registry import Registry
 from facepriv.schemas.fields import FieldDescription, describe_fields, make_checked
@@ -35,6 +36,18 @@ protections: Registry[Protection] = Registry(
 def describe_parameters(name: str) -> dict[str, FieldDescription]:
     """Describe the parameters of a protection by their names; raises UnknownNameError if there is no such one."""
     return describe_fields(protections.load(name).Parameters)  # type: ignore[attr-defined]
+
+
+def describe_variant(name: str, parameters: Mapping[str, Any]) -> str:
+    """Return the name of a protection, with those parameters in brackets that are not its defaults."""
+    try:
+        described = describe_parameters(name)
+    except UnknownNameError:  # "none", or a plug-in that is gone
+        return name
+    changed = [
+        f"{key} {value}" for key, value in parameters.items() if key in described and value != described[key].default
+    ]
+    return f"{name} ({', '.join(changed)})" if changed else name
 
 
 def make_protection(name: str, parameters: Mapping[str, Any] = {}) -> Protection:

@@ -203,7 +203,8 @@ class ProtectionRequest(Request):
     )
     others: tuple[str, ...] = Field(
         default=(),
-        description="Protection to compare with; all for every other one. Each takes about as long as the first",
+        description="Protection to compare with; all for every other one. Parameters follow a colon: "
+        "transport:shrinkage=0.1,enrolment=guess. Each takes about as long as the first",
     )
     fit_on: str | int = Field(
         default=FOLDS,

@@ -87,6 +87,8 @@ class NewTemplateSet:
     """Which column held what, or what else is to be known of how it came about."""
     dataset_id: int | None = None
     """The data set of images that it was made from, with which it goes; None where it came as templates."""
+    origin_id: int | None = None
+    """The template set that it was made from, with which it goes; None where it was made from no other."""
     retain_until: date | None = None
     """Last day on which it may be kept; None where none was set."""
     terms: Terms | None = None

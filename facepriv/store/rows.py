@@ -255,7 +255,7 @@ class TemplateSetRow(Numbered, Base):
     """A set of templates: the numbers in one artifact file, of whom they are in another.
 
     Rows with ``ready`` false belong to a set that is being saved and are shown to nobody. One that was made from a data
-    set goes with it; RESTRICT keeps that from happening as a side effect.
+    set, or from another template set, goes with it; without CASCADE that does not happen as a side effect.
     """
 
     __tablename__ = "template_sets"
@@ -282,6 +282,7 @@ class TemplateSetRow(Numbered, Base):
     matcher: Mapped[str]
     version: Mapped[str]
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), index=True)
+    origin_id: Mapped[int | None] = mapped_column(ForeignKey("template_sets.id"), index=True)
     templates: Mapped[int]
     width: Mapped[int]
     subjects: Mapped[int]

@@ -53,8 +53,9 @@ class TemplateSetStore:
     Contract. A set is listed and found only once all of it is there; one whose saving was interrupted at any moment, by
     a kill too, leaves nothing that any method here shows. A set never changes but for how long it may be kept, its data
     sheet and its quality report. Names are unique among template sets and data sets together. A set that was made from
-    a data set goes with it (`DatasetStore.delete`). Methods that take ``set_id`` raise UnknownNameError if there is no
-    such set, and every method raises StoreError if the database cannot be used.
+    a data set goes with it (`DatasetStore.delete`), one that was made from another set with that one. Methods that take
+    ``set_id`` raise UnknownNameError if there is no such set, and every method raises StoreError if the database cannot
+    be used.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore, leftovers: Leftovers) -> None:
@@ -78,7 +79,7 @@ class TemplateSetStore:
             With code ``bad-name`` or ``name-taken`` as `check_name`, or ``bad-templates`` if the parts do not fit
             together.
         UnknownNameError
-            If the data set that it was made from is gone.
+            If what it was made from is gone.
         """
         number, width = _check_content(content)
         check_name(new.name, "template set")
@@ -102,7 +103,7 @@ class TemplateSetStore:
                 _refuse_taken(session, new.name)
                 set_id = session.scalar(insert(TemplateSetRow).values(**values).returning(TemplateSetRow.id))
         except IntegrityError as error:
-            raise UnknownNameError(f"The data set that {new.name!r} was made from is gone.") from error
+            raise UnknownNameError(f"What {new.name!r} was made from is gone.") from error
         assert set_id is not None
         files: list[str] = []
         try:
@@ -199,14 +200,21 @@ class TemplateSetStore:
         with self._database.writing() as session:
             _find(session, set_id).retain_until = until
 
-    def delete(self, set_id: int) -> TemplateSetRecord:
-        """Remove a set with its files and the trials of protections that knew it.
+    def made_from(self, set_id: int) -> tuple[TemplateSetRecord, ...]:
+        """Return the sets that were made from a set, directly or from such a one, in the order of their ids."""
+        with self._database.reading() as session:
+            ids = _with_made_from(session, set_id)[1:]
+            rows = session.scalars(select(TemplateSetRow).where(TemplateSetRow.id.in_(ids), TemplateSetRow.ready))
+            return tuple(sorted((record_of(TemplateSetRecord, row) for row in rows), key=lambda each: each.id))
 
-        Raises StoreError if a worker is at such a trial, or if a file cannot be removed, when the set is gone already.
+    def delete(self, set_id: int) -> TemplateSetRecord:
+        """Remove a set, and those that were made from it, with their files and the trials of protections on them.
+
+        Raises StoreError if a worker is at such a trial, or if a file cannot be removed, when they are gone already.
         """
         record = self.get(set_id)
-        self._remove(record.id)
-        self._leftovers.remove([record.rows_sha256, record.records_sha256])
+        hashes = self._remove(record.id)
+        self._leftovers.remove(hashes)
         return record
 
     def collect_abandoned(self, older_than: timedelta = timedelta(hours=1)) -> int:
@@ -222,10 +230,29 @@ class TemplateSetStore:
             gone = delete(TemplateSetRow).where(~TemplateSetRow.ready, begun).returning(TemplateSetRow.id)
             return len(session.scalars(gone).all())
 
-    def _remove(self, set_id: int) -> None:
+    def _remove(self, set_id: int) -> tuple[str, ...]:
+        """Remove the rows of a set and of those made from it; return the hashes of their files."""
         with self._database.writing(alone=True) as session:
-            delete_trials(session, set_id)
-            session.execute(delete(TemplateSetRow).where(TemplateSetRow.id == set_id))
+            ids = _with_made_from(session, set_id)
+            delete_trials(session, *ids)
+            columns = (TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256)
+            hashes = [
+                sha256
+                for pair in session.execute(select(*columns).where(TemplateSetRow.id.in_(ids))).all()
+                for sha256 in pair
+                if sha256 is not None
+            ]
+            session.execute(delete(TemplateSetRow).where(TemplateSetRow.id.in_(ids)))
+            return tuple(hashes)
+
+
+def _with_made_from(session: Session, set_id: int) -> list[int]:
+    """Return the id of a set, and those of all sets that were made from it or from such a one."""
+    ids, newest = [set_id], [set_id]
+    while newest:
+        newest = list(session.scalars(select(TemplateSetRow.id).where(TemplateSetRow.origin_id.in_(newest))))
+        ids += newest
+    return ids
 
 
 def map_rows(file: IO[bytes]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from facepriv.presentation.protection_verdict import NOT_COVERED, right
 from facepriv.schemas.protections import ProtectionResult
 from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.download import Download, make_download
+from facepriv.services.protections.keeping import KeptSet, keep_protected
 from facepriv.store import ProtectionRecord, Store
 from facepriv.wording import count, duration, match_rate
 from parts import progress, report, work_log
@@ -48,6 +49,7 @@ def show(store: Store, trial: ProtectionRecord, forget: Callable[[], None]) -> N
     else:
         show_result(trial, trial.result)
         release(store, trial)
+        keep(store, trial)
         report.offer_of_protection(trial.id)
         st.subheader("Files and spec")
         document = protection_document(store, trial.id).model_dump_json(by_alias=True, indent=2)
@@ -99,7 +101,7 @@ def show_result(trial: ProtectionRecord, result: ProtectionResult) -> None:
     show_rows(tables.outcome_rows(result))
     for name, why in result.failed.items():
         st.caption(f":material/warning: Not tried: {name}. {plain(why)}")
-    names = {audit.protection: audit for audit in (chosen, before, *result.protected[1:])}
+    names = {tables.audit_title(audit): audit for audit in (chosen, before, *result.protected[1:])}
     with st.expander("Every attacker in every state of knowledge", icon=":material/groups:"):
         audit = names[st.selectbox("Templates", list(names), key=f"attacks-{trial.id}")]
         show_rows(tables.attack_rows(audit))
@@ -140,12 +142,39 @@ def release(store: Store, trial: ProtectionRecord) -> None:
             on_click="ignore",
         )
         if prepared.key is not None:
-            st.download_button(
-                "Key file",
-                prepared.key,
-                file_name=file_name(f"protected-{trial.id}-key", "json"),
-                mime="application/json",
-                key=f"{key}-key",
-                icon=":material/key:",
-                on_click="ignore",
-            )
+            _offer_key(prepared.key, f"{key}-key", f"protected-{trial.id}-key")
+
+
+def keep(store: Store, trial: ProtectionRecord) -> None:
+    """Offer to keep the protected templates as a template set, and hand out its key."""
+    key = f"keep-{trial.id}"
+    with st.expander("Keep as a template set", icon=":material/save:"):
+        st.write(
+            "The protected templates stay in facepriv with people and labels, so that they can be attacked again, "
+            "compared and exported. They are deleted with the set that they come from."
+        )
+        name = st.text_input(
+            "Name", f"{trial.template_set_name}-protected-{trial.id}", key=f"{key}-name", max_chars=200
+        )
+        if st.button("Keep", key=f"{key}-button", icon=":material/save:"):
+            with errors_shown():
+                st.session_state[key] = keep_protected(store, trial.id, name.strip(), actor=me().actor)
+        kept = st.session_state.get(key)
+        if isinstance(kept, KeptSet):
+            number = count(kept.record.templates, "protected template")
+            st.success(f"{number} kept as “{plain(kept.record.name)}”.", icon=":material/check_circle:")
+            if kept.key is not None:
+                st.caption("New people can be enrolled in it only with its key, which facepriv does not store.")
+                _offer_key(kept.key, f"{key}-key", f"kept-{trial.id}-key")
+
+
+def _offer_key(content: bytes, key: str, name: str) -> None:
+    st.download_button(
+        "Key file",
+        content,
+        file_name=file_name(name, "json"),
+        mime="application/json",
+        key=key,
+        icon=":material/key:",
+        on_click="ignore",
+    )

@@ -73,6 +73,7 @@ def show(store: Store, records: tuple[TemplateSetRecord, ...], choice: Choice) -
         )  # fmt: skip
         described = describe_parameters(method)
         parameters = ask(list(described.values()), f"protect-{method}") if described else {}
+        compared = [_ask_compared(name) for name in others]
         seed = ask_number(ProtectionRequest, "seed", "Seed", "protect_seed")
     with st.expander("All protections: what each needs, who can undo it", icon=":material/list:"):
         show_rows(protection_rows())
@@ -82,7 +83,7 @@ def show(store: Store, records: tuple[TemplateSetRecord, ...], choice: Choice) -
                 templates=int(chosen),
                 method=method,
                 parameters=parameters,
-                others=tuple(others),
+                others=tuple(compared),
                 fit_on=fit_on,
                 learn_from=learn_from,
                 most_accuracy=accuracy / 100,
@@ -93,3 +94,14 @@ def show(store: Store, records: tuple[TemplateSetRecord, ...], choice: Choice) -
             ensure_worker(get_settings())
             choice.take(trial.id)
             st.rerun()
+
+
+def _ask_compared(name: str) -> str:
+    """Ask for the parameters of a protection to compare with, and return it as a request has it."""
+    described = describe_parameters(name)
+    if not described:
+        return name
+    st.caption(f"Compared: **{name}**")
+    given = ask(list(described.values()), f"compare-{name}")
+    changed = {key: value for key, value in given.items() if value != described[key].default}
+    return f"{name}:{','.join(f'{key}={value}' for key, value in changed.items())}" if changed else name

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facepriv.config import Settings
 from facepriv.store import open_store
 from tests.cli.terminal import Terminal, assert_one_sentence, assert_usage
+from tests.datasets.templates.tables import read
 from tests.protection_examples import add_people
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -47,6 +49,20 @@ def test_from_a_template_set_to_a_release(staff: Terminal, tmp_path: Path) -> No
     assert_usage(staff("report", 1, "--protection", 1, "--html", tmp_path / "r.html"), "a run, of an audit or of")
     listed = staff.json("protections")
     assert [trial["state"] for trial in listed["trials"]] == ["complete"], "the same trial is not made twice"
+
+
+def test_protected_templates_are_kept_with_the_draws_of_the_release(staff: Terminal, tmp_path: Path) -> None:
+    options = ("--method", "mirroring", *QUICK, "--out", tmp_path / "out", "--keep-as", "kept")
+    said = staff("protect", "staff", *options)
+    assert said.code == 0, said.err
+    assert "Kept 48 protected templates as the template set kept." in said.out
+    with open_store(Settings(home=staff.home)) as store:
+        rows = store.template_sets.read("kept").rows
+    np.testing.assert_array_equal(rows, read(tmp_path / "out" / "templates.npz").templates.rows)
+    again = staff("protect", "staff", "--method", "mirroring", *QUICK, "--keep-as", "again")
+    assert "Its key was not written" in again.out
+    assert_usage(staff("protect", "staff", "--no-wait", "--keep-as", "more"), "--no-wait")
+    assert staff.json("templates", "show", "kept")["origin_id"] == 1
 
 
 def test_mistakes_are_one_sentence(staff: Terminal, tmp_path: Path) -> None:

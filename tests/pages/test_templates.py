@@ -94,6 +94,31 @@ def test_a_release_is_prepared_and_logged(tried, visit):
         assert store.access.list(action="templates-protected")[0].subject == "protection 1"
 
 
+def test_protected_templates_are_kept_as_a_set(tried, visit, said):
+    app = visit("templates", protection="1")
+    app.text_input("keep-1-name").set_value("kept").run()
+    app.button("keep-1-button").click().run()
+    assert not app.exception
+    assert "48 protected templates kept as “kept”" in said(app)
+    assert [button.proto.label for button in app.get("download_button")].count("Key file") == 1
+    with open_store(tried) as store:
+        assert store.template_sets.get("kept").origin_id == store.template_sets.get("staff").id
+
+
+def test_a_compared_protection_is_asked_for_its_parameters(staff, visit):
+    app = visit("templates")
+    app.multiselect("protect_others").set_value(["donor-coordinate", "leace"]).run()
+    app.number_input("parameter-compare-donor-coordinate-directions").set_value(8).run()
+    app.button("start_protection").click().run()
+    assert not app.exception
+    with open_store(staff) as store:
+        tried = store.protections.get(1).spec.tried[1:]
+    assert [(choice.name, choice.parameters) for choice in tried] == [
+        ("donor-coordinate", {"directions": 8}),
+        ("leace", {}),
+    ]
+
+
 def test_delete_a_trial_and_a_set(tried, visit):
     app = visit("templates", protection="1")
     app.button("delete-protection-1").click().run()

@@ -9,7 +9,7 @@ from typing import Any
 from facepriv.audit.templates.judging import judge_protection
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.presentation.protection_verdict import keeps_limits, protection_verdict
-from facepriv.protect.registry import make_protection
+from facepriv.protect.registry import describe_variant, make_protection
 from facepriv.schemas.protections import ProtectionChoice, ProtectionResult, ProtectionSpec
 from facepriv.schemas.templates import TemplateAudit
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
@@ -56,7 +56,7 @@ class ProtectionExecution(LeasedJob):
         self.heartbeat(JUDGING, 0, len(trials))
         try:
             for trial, result in self.compute_in_pool(judge_in_process, load_content, trials, one_by_one=True):
-                name = "none" if trial.place < 0 else self.spec.tried[trial.place].name
+                name = "none" if trial.place < 0 else _title(self.spec.tried[trial.place])
                 if isinstance(result, TemplateAudit):
                     audits[trial.place] = result
                 else:
@@ -82,6 +82,10 @@ class ProtectionExecution(LeasedJob):
             verdict=protection_verdict(untouched, chosen, *limits),
             seconds=self.store.protections.summary(self.number).spent,
         )
+
+
+def _title(choice: ProtectionChoice) -> str:
+    return describe_variant(choice.name, choice.parameters)
 
 
 def _sentence(name: str, result: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import facepriv
@@ -9,7 +10,7 @@ from facepriv.audit.templates.registry import template_attackers
 from facepriv.errors import BadInputError
 from facepriv.protect.registry import make_protection, protections
 from facepriv.schemas.protections import ProtectionChoice, ProtectionSpec, TemplateSetRef
-from facepriv.schemas.requests import FOLDS, ProtectionRequest
+from facepriv.schemas.requests import FOLDS, ProtectionRequest, read_settings
 from facepriv.store import ProtectionRecord, Store, TemplateSetRecord
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn")
@@ -35,18 +36,13 @@ def prepare_protection(store: Store, request: ProtectionRequest) -> ProtectionSp
     learn_from = None if request.learn_from is None else _others(store, record, request.learn_from, "to learn from")
     method = protections.resolve(request.method)
     first = make_protection(method, request.parameters)
-    others = protections.names() if ALL in request.others else tuple(map(protections.resolve, request.others))
-    for name in others:
-        protections.load(name)
     attackers = tuple(dict.fromkeys(request.attackers or template_attackers.names()))
     for name in attackers:
         template_attackers.load(name)
     tried = [ProtectionChoice(name=method, parameters=first.parameters.model_dump(mode="json"))]
-    tried += [
-        ProtectionChoice(name=name, parameters=make_protection(name).parameters.model_dump(mode="json"))
-        for name in dict.fromkeys(others)
-        if name != method
-    ]
+    for choice in _compared(request.others, method):
+        if choice not in tried:
+            tried.append(choice)
     return ProtectionSpec(
         templates=reference(record),
         method=method,
@@ -62,6 +58,17 @@ def prepare_protection(store: Store, request: ProtectionRequest) -> ProtectionSp
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in LIBRARIES},
     )
+
+
+def _compared(others: Sequence[str], method: str) -> Iterator[ProtectionChoice]:
+    """Yield the protections to compare with, such as ``leace``, ``transport:shrinkage=0.1`` or all but the method."""
+    if ALL in others:
+        others = [*(name for name in protections.names() if name != method), *(each for each in others if each != ALL)]
+    for each in others:
+        name, _, settings = each.partition(":")
+        name = protections.resolve(name)
+        made = make_protection(name, read_settings(settings.split(",")) if settings else {})
+        yield ProtectionChoice(name=name, parameters=made.parameters.model_dump(mode="json"))
 
 
 def reference(record: TemplateSetRecord) -> TemplateSetRef:

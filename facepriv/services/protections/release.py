@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import facepriv
 from facepriv.audit.templates.template_sets import join
@@ -62,6 +63,12 @@ def fit_for_release(store: Store, spec: ProtectionSpec) -> FittedProtection:
     return make_protection(chosen.name, chosen.parameters).fit(lesson, seed=spec.seed)
 
 
+def protect_templates(fitted: FittedProtection, templates: Templates, key: bytes | None) -> NDArray[np.float32]:
+    """Return the protected rows ``(n, d)`` of a whole set; raises BadInputError as `FittedProtection.protect`."""
+    labels = templates.labels if fitted.card.label_at_enrolment == "label" else None
+    return fitted.protect(templates.rows, templates.subjects, key=key, labels=labels)
+
+
 def write_protected(
     store: Store,
     number: int,
@@ -111,12 +118,7 @@ def write_protected(
     end = suffix or _suffix_of(store, spec)
     with empty_folder(folder, files=(MANIFEST, MAP, MAP_ONNX, TEMPLATES + end)):
         store.access.record(actor, _LOGGED, _subject(number), f"template set {spec.templates.id}")
-        rows = fitted.protect(
-            templates.rows,
-            templates.subjects,
-            key=secret,
-            labels=templates.labels if fitted.card.label_at_enrolment == "label" else None,
-        )
+        rows = protect_templates(fitted, templates, secret)
         file = folder / (TEMPLATES + end)
         write_templates(replace(templates, rows=rows, labels=np.zeros(len(rows), np.int8)), file)
         save_fitted(fitted, folder / MAP)
@@ -124,7 +126,7 @@ def write_protected(
         manifest = _manifest(record, result, fitted, templates, file)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if secret is not None and target is not None:
-            write_new_key_file(target, _key_content(secret, spec))
+            write_new_key_file(target, key_content(secret, spec))
     return ProtectedRelease(folder, file, len(rows), target)
 
 
@@ -194,7 +196,8 @@ def _thresholds(audit: TemplateAudit) -> dict[str, float | None]:
     return {"untouched": errors.threshold} | {str(which): value for which, value in errors.own_threshold.items()}
 
 
-def _key_content(key: bytes, spec: ProtectionSpec) -> dict[str, Any]:
+def key_content(key: bytes, spec: ProtectionSpec) -> dict[str, Any]:
+    """Return what a key file holds."""
     return {
         "schema": KEY_SCHEMA,
         "warning": "Who holds this file can tell what was drawn for each person. Keep it apart from the release.",

@@ -33,6 +33,8 @@ class TemplatePurgeReport:
     """Those of them that are still there."""
     unclaimed: tuple[str, ...]
     """Unused files that are still there and may hold templates of it."""
+    made_from_it: tuple[str, ...] = ()
+    """Names of the template sets that were made from it and went with it."""
     shared: int
     """Artifacts that stay because another set has the same content."""
     refused: str | None
@@ -54,6 +56,9 @@ class TemplatePurgeReport:
             f"Deleted the template set {self.template_set!r}: {count(self.templates, 'template')}. A scan of all files "
             f"found {len(self.remaining):,} of {count(self.files, 'file')} remaining."
         ]
+        if self.made_from_it:
+            made = count(len(self.made_from_it), "template set")
+            sentences.append(f"Also deleted {made} made from it: {some(self.made_from_it, 10)}.")
         if self.remaining:
             sentences.append(f"Remaining, because running work or the disk holds them: {some(self.remaining, 10)}.")
         if self.unclaimed:
@@ -69,16 +74,17 @@ class TemplatePurgeReport:
 
 
 def purge_template_set(store: Store, settings: Settings, set_id: int, *, actor: Actor) -> TemplatePurgeReport:
-    """Delete a template set with its files and the jobs that made it, and verify it.
+    """Delete a template set, and those made from it, with their files and the jobs that made them, and verify it.
 
-    Its hashes are noted before; afterwards the artifacts are searched for them. Files without a row, which an
+    Their hashes are noted before; afterwards the artifacts are searched for them. Files without a row, which an
     interrupted import may have left, go as well, and the database is rewritten. The access log keeps one line without a
     name.
 
     Raises UnknownNameError if there is no such set.
     """
     record = store.template_sets.get(set_id)
-    hashes = {record.rows_sha256, record.records_sha256}
+    made = store.template_sets.made_from(record.id)
+    hashes = {sha256 for each in (record, *made) for sha256 in (each.rows_sha256, each.records_sha256)}
     _, refused = _try(lambda: store.template_sets.delete(record.id))
     with suppress(UnknownNameError):
         store.template_sets.get(record.id)
@@ -101,6 +107,7 @@ def purge_template_set(store: Store, settings: Settings, set_id: int, *, actor: 
     return TemplatePurgeReport(
         set_id=record.id,
         template_set=record.name,
+        made_from_it=tuple(each.name for each in made),
         templates=record.templates,
         files=len(hashes - kept),
         remaining=remaining,

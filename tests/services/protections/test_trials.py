@@ -6,6 +6,8 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError, UnknownNameError
+from facepriv.presentation.protection_tables import outcome_rows
+from facepriv.protect.registry import protections
 from facepriv.schemas.requests import ProtectionRequest
 from facepriv.services.jobs import control
 from facepriv.services.jobs.submit import submit
@@ -106,6 +108,23 @@ def test_what_does_not_fit_is_refused_before_anything_is_queued(store: Store):
     other = add_people(store, "other")
     assert other.matcher == store.template_sets.get("staff").matcher
     assert store.protections.list() == ()
+
+
+def test_compared_protections_may_have_parameters(settings: Settings, store: Store):
+    add_people(store, "staff")
+    others = ("donor-coordinate", "donor-coordinate:directions=2", "mirroring:proportion=0.25")
+    fields = {"templates": "staff", "method": "donor-coordinate", "parameters": {"directions": 2}}
+    spec = prepare_protection(store, ProtectionRequest(**QUICK, **fields, others=others))
+    tried = [(choice.name, *choice.parameters.values()) for choice in spec.tried]
+    assert tried == [("donor-coordinate", 2), ("donor-coordinate", 1), ("mirroring", 0.25)], "each once"
+    trial = complete_trial(settings, store, **fields, others=others)
+    assert trial.result is not None
+    shown = [row["Protection"] for row in outcome_rows(trial.result)]
+    assert shown[1:] == ["donor-coordinate (directions 2)", "donor-coordinate", "mirroring (proportion 0.25)"]
+    for wrong in ("donor-coordinate:directions=many", "donor-coordinate:colour=red", "donor-coordinate:directions"):
+        assert refused(store, templates="staff", others=(wrong,)) == "bad-parameter"
+    everyone = prepare_protection(store, ProtectionRequest(templates="staff", others=("all",)))
+    assert sorted(choice.name for choice in everyone.tried) == sorted(protections.names())
 
 
 def test_too_few_people_fail_with_a_sentence(settings: Settings, store: Store):
