@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[str, str, str, str, str], ...] = (
         "a table or list that was not read",
         "tables or lists that were not read",
         "if it holds the labels, name it with --labels or as label table",
-        ".csv .tsv .json .jsonl .ndjson .xls .xlsx .ods .parquet .pq .mat .sqlite .db .dat",
+        ".csv .tsv .jsonl .ndjson .xls .xlsx .ods .parquet .pq .mat .sqlite .db .dat",
     ),
     (
         "text-file",
@@ -37,10 +37,10 @@ _KINDS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "annotation",
-        "a file of points or annotations, which is not used",
-        "files of points or annotations, which are not used",
+        "a file of points, annotations or descriptions, which is not used",
+        "files of points, annotations or descriptions, which are not used",
         "",
-        ".pts .lmk .lm .lm2 .lm3 .xml .yaml .yml .tem .asf .eye .abs .bnt .ply .obj .wrl",
+        ".json .pts .lmk .lm .lm2 .lm3 .xml .yaml .yml .tem .asf .eye .abs .bnt .ply .obj .wrl",
     ),
     (
         "archive-inside",

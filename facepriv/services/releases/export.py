@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
 
+from facepriv.datasets.files import name_key, name_stem
 from facepriv.errors import BadInputError
+from facepriv.imaging.file_formats import is_image_name
 from facepriv.schemas.base import document_fields
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
@@ -21,7 +24,7 @@ IMAGES = "images"
 MANIFEST = "manifest.csv"
 RESULT = "run.json"
 LONGEST_STEM = 200
-"""Bytes of a file's name that are kept, since file systems take 255 and an id and a suffix follow."""
+"""Bytes of a file's name that are kept, since file systems take 255 and a number and a suffix may follow."""
 COLUMNS = ("file", "subject", "gender", "perturbed", "success", "updates", "source", "sha256", "failure")
 
 
@@ -114,11 +117,12 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     records = store.runs.run_images(run_id)
     withheld = find_withheld(store, dataset, list(images.values()), records)
     require_images(dataset, withheld, images.values())
+    names = file_names([images[record.image_id].name for record in records])
     written = without = 0
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         manifest = csv.DictWriter(stream, COLUMNS)
         manifest.writeheader()
-        for record in records:
+        for record, name in zip(records, names, strict=True):
             image = images[record.image_id]
             if image.id in withheld:
                 continue
@@ -135,8 +139,7 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
                 without += 1
             else:
                 data = store.artifacts.get(record.artifact_sha256)
-                # The id keeps names apart.
-                target = folder / IMAGES / f"{safe_stem(image.name)}-{image.id}.png"
+                target = folder / IMAGES / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
                 row |= {
@@ -156,8 +159,34 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     )
 
 
-def safe_stem(name: str) -> PurePosixPath:
-    """Return a path that stays inside its folder for an image's name inside its source, without the suffix."""
+def file_names(names: Sequence[str]) -> list[str]:
+    """Return the file names of images that are written out: their own, in their folders, with the suffix of a PNG.
+
+    Only of images that would get one name, upper and lower case and composed letters taken as equal, those after the
+    first get a number: ``a-2.png``.
+    """
+    wanted = [f"{_safe_stem(name)}.png" for name in names]
+    folders = {name_key(parent.as_posix()) for name in wanted for parent in PurePosixPath(name).parents}
+    # No number may take the name that another image has by itself.
+    taken = {*map(name_key, wanted), *folders}
+    given: set[str] = set()
+    files = []
+    for name in wanted:
+        free = name
+        if name_key(name) in given | folders:
+            free = next(each for number in count(2) if name_key(each := f"{name[:-4]}-{number}.png") not in taken)
+            taken.add(name_key(free))
+        given.add(name_key(free))
+        files.append(free)
+    return files
+
+
+def _safe_stem(name: str) -> PurePosixPath:
+    """Return a path that stays inside its folder for an image's name inside its source, without the suffix.
+
+    A suffix that is none of an image stays: Yale's ``subject01.sad`` and ``subject01.happy`` are two.
+    """
     parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")] or ["image"]
     path = PurePosixPath(*parts)
-    return path.with_name(path.stem.encode()[:LONGEST_STEM].decode(errors="ignore") or "image")
+    stem = name_stem(path.name) if is_image_name(path.name) else path.name
+    return path.with_name(stem.encode()[:LONGEST_STEM].decode(errors="ignore") or "image")

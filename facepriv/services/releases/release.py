@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from facepriv.datasets.gender_words import GENDER_FOLDERS
@@ -22,7 +21,7 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
-from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, safe_stem
+from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, file_names
 from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
 from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
@@ -154,7 +153,7 @@ def read_key(file: Path) -> bytes:
 
 
 def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, str | None]]) -> None:
-    names = _names([image.name for image, _ in kept])
+    names = file_names([image.name for image, _ in kept])
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         manifest = csv.DictWriter(stream, COLUMNS)
         manifest.writeheader()
@@ -187,23 +186,6 @@ def _write_key(
         "dataset_content_sha256": content_sha256,
     }
     write_new_key_file(target, content)
-
-
-def _names(names: Sequence[str]) -> list[str]:
-    """Return the file names of images in a release: their own, with the suffix of what they are now."""
-    files: list[str] = []
-    # Disks that do not tell capitals from small letters must not lose an image.
-    taken: set[str] = set()
-    for name in names:
-        stem = safe_stem(name)
-        free = f"{stem}.png"
-        for number in count(2):
-            if free.casefold() not in taken:
-                break
-            free = f"{stem}-{number}.png"
-        taken.add(free.casefold())
-        files.append(free)
-    return files
 
 
 def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]:

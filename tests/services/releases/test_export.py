@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import stat
+from pathlib import PurePosixPath
 
 import numpy as np
 import PIL.Image
@@ -17,7 +18,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.releases.export import COLUMNS, export_run, result_json, run_document, safe_stem
+from facepriv.services.releases.export import COLUMNS, export_run, file_names, result_json, run_document
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store
 from facepriv.types import Actor
@@ -89,7 +90,7 @@ def test_an_export_can_be_imported_with_the_same_labels(exported, store, setting
     folder, _ = exported
     report = import_dataset(store, settings, folder, name="again")
     assert report.dataset.reader == "csv"
-    assert report.problems == ()
+    assert [problem.name for problem in report.problems] == ["run.json"]
     assert report.failures == ()
     rows = {row["file"]: row for row in manifest_of(folder)}
     images = store.datasets.images(report.dataset.id)
@@ -166,7 +167,7 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     assert row["failure"] == "no-candidate"
     again = import_dataset(store, settings, folder, name="again")
     assert again.counts.images == 2
-    assert [p.code for p in again.problems] == ["no-file-name", "no-mated", "one-gender"]
+    assert [p.code for p in again.problems] == ["no-file-name", "annotation", "no-mated", "one-gender"]
 
     # The second file is damaged: nothing of the first may stay.
     sha256 = store.runs.run_images(run.id)[1].artifact_sha256
@@ -181,24 +182,34 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("name", "safe"),
+    ("given", "files"),
     [
-        ("a.jpg", "a-7.png"),
-        ("x/y/a.b.jpg", "x/y/a.b-7.png"),
-        ("../../etc/passwd", "etc/passwd-7.png"),
-        ("/abs/a.jpg", "abs/a-7.png"),
-        ("a/./b.png", "a/b-7.png"),
+        (["002_03.jpg", "x/002_03.jpg"], ["002_03.png", "x/002_03.png"]),
+        (["x/y/a.b.jpg", "../../etc/passwd", "/abs/a.jpg", "a/./b.png"], ["x/y/a.b", "etc/passwd", "abs/a", "a/b"]),
+        (["subject01.sad", "subject01.happy", "1.ppm.bz2"], ["subject01.sad", "subject01.happy", "1"]),
+        # Only true clashes get a number, and never the name that another image has by itself.
+        (["a.jpg", "a.png", "A.JPG", "a-2.jpg", "b.jpg"], ["a", "a-3", "A-4", "a-2", "b"]),
+        (["jose\u0301.jpg", "jos\u00e9.png"], ["jose\u0301", "jos\u00e9-2"]),
+        (["a.jpg", "a.png/1.jpg"], ["a-2", "a.png/1"]),
+        ([".", "..", "x/.."], ["image", "image-2", "x"]),
     ],
 )
-def test_names_stay_inside_the_folder(name, safe):
-    assert f"{safe_stem(name)}-7.png" == safe
+def test_files_keep_the_images_names(given, files):
+    assert file_names(given) == [name if name.endswith(".png") else f"{name}.png" for name in files]
 
 
-def test_long_names_are_cut(tmp_path):
-    name = f"{safe_stem('ü' * 120 + '.jpeg')}-12345678.png"
-    (tmp_path / name).write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
-    assert name.startswith("ü" * 100)
-    assert name.endswith("-12345678.png")
+def test_long_names_are_cut_and_stay_apart(tmp_path):
+    given = [f"{'ü' * 120}{end}.jpeg" for end in ("", "a", "b")]
+    names = file_names(given)
+    assert len(set(names)) == 3
+    for name in names:
+        (tmp_path / name).write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
+        assert name.startswith("ü" * 100)
+
+
+def test_an_exported_file_is_called_like_its_image(finished: Finished, exported):
+    for row in manifest_of(exported[0]):
+        assert row["file"] == f"images/{PurePosixPath(row['source']).with_suffix('.png')}"
 
 
 def test_terms_of_use_keep_images_back(finished: Finished, tmp_path, with_terms):

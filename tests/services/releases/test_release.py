@@ -22,7 +22,6 @@ from facepriv.services.releases.release import (
     KEY_SUFFIX,
     SAME_TIME,
     ReleaseReport,
-    _names,
     read_key,
     write_release,
 )
@@ -159,15 +158,6 @@ def test_what_cannot_be_released_gets_one_sentence_and_leaves_nothing(finished: 
         read_key(there)
     with pytest.raises(BadInputError, match="key file of an earlier release"):
         read_key(tmp_path / "nowhere")
-
-
-def test_no_two_images_get_one_name_and_none_is_far_too_long() -> None:
-    given = ["a.jpg", "a.png.gif", "a.png", "A.JPG", "b/../a.jpg", "/etc/a.jpg", "x" * 300 + ".jpg"]
-    names = _names(given)
-    assert len({name.casefold() for name in names}) == len(given)
-    assert names[0] == "a.png"
-    assert not any(".." in name or name.startswith("/") for name in names)
-    assert max(len(Path(name).name.encode()) for name in names) <= 255
 
 
 @pytest.mark.slow
