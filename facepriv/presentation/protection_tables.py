@@ -13,6 +13,7 @@ from facepriv.store import ProtectionSummary
 from facepriv.wording import match_rate, percent
 
 FEW = " (too few comparisons)"
+_SENTENCES = ("Undone by", "Broken by", "Source")
 LABEL_AT_ENROLMENT = {"none": "not needed", "guess": "guessed by the protection", "label": "needed"}
 
 
@@ -38,6 +39,15 @@ def protection_rows() -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def split_columns(rows: Iterable[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return what `protection_rows` returns as two tables that fit on a page: facts, and what takes a sentence."""
+    facts, reasons = [], []
+    for row in rows:
+        facts.append({name: text for name, text in row.items() if name not in _SENTENCES})
+        reasons.append({name: row[name] for name in ("Protection", *_SENTENCES)})
+    return facts, reasons
 
 
 def trial_row(trial: ProtectionSummary) -> dict[str, str]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
-from facepriv.presentation.protection_tables import protection_rows
+from facepriv.presentation.protection_tables import protection_rows, split_columns
 from facepriv.protect.registry import RECOMMENDED, describe_parameters, protections
 from facepriv.schemas.requests import FOLDS, MOST_ACCURACY, MOST_FNMR_LOSS, ProtectionRequest
 from facepriv.services.jobs.local_worker import ensure_worker
@@ -76,7 +76,8 @@ def show(store: Store, records: tuple[TemplateSetRecord, ...], choice: Choice) -
         compared = [_ask_compared(name) for name in others]
         seed = ask_number(ProtectionRequest, "seed", "Seed", "protect_seed")
     with st.expander("All protections: what each needs, who can undo it", icon=":material/list:"):
-        show_rows(protection_rows())
+        for rows in split_columns(protection_rows()):
+            show_rows(rows)
     if st.button("Start the trial", type="primary", key="start_protection", icon=":material/play_arrow:"):
         with errors_shown():
             request = ProtectionRequest(
