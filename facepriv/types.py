@@ -25,6 +25,8 @@ Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 Gender = Literal["male", "female"]
+Meaning = Literal["male", "female", "unknown"]
+"""What a value of a label table may be declared to mean."""
 Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost", "landed"]
 """Why a perturbation ended: the file's score passed -margin; it had before the first update; the limit of sweeps
 or of rounds was reached; going on would have passed the floor set for a matcher or for image quality; the face could
@@ -313,6 +315,8 @@ class LabelledImage:
     """Where its bytes are now."""
     attributes: Mapping[str, str | float] = field(default_factory=dict)
     """What else the data set says of it: ``age`` in years as a number, ``race`` in the data set's own words."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Where ``subject`` and ``label`` come from, each in a few words: a column of a table and its line, a folder ..."""
 
 
 Origin = Literal["command line", "dashboard", "python"]

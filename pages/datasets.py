@@ -127,7 +127,7 @@ def upload(store: Store) -> None:
     folder = browse([str(root) for root in roots], turn) if place != places[0] else None
     with st.form("upload", border=False):
         name = st.text_input("Name of the data set", key=f"upload_name-{turn}", placeholder="e.g. staff-2024")
-        images, labels = ([], None) if folder is not None else files(turn)
+        images, labels = ([], []) if folder is not None else files(turn)
         until = st.date_input(
             "May be kept until (optional)",
             None,
@@ -171,9 +171,9 @@ def upload(store: Store) -> None:
             request = ImportRequest(source=PathSource(path=folder, closed=True), **fields)
             job = submit(store, get_settings(), request, me().actor)
         else:
-            table = None if labels is None else (labels.name, labels)
+            tables = [(table.name, table) for table in labels]
             sent_files = [(file.name, file) for file in images]
-            job = submit_upload(store, get_settings(), sent_files, me().actor, labels=table, **fields)
+            job = submit_upload(store, get_settings(), sent_files, me().actor, labels=tables, **fields)
         imports.began(job.id)
 
 
@@ -209,8 +209,9 @@ def files(turn: int) -> tuple[Any, Any]:
         "follow a known convention.",
     )
     labels = st.file_uploader(
-        "Label table (CSV, optional)",
+        "Label tables (CSV, optional)",
         type=["csv", "tsv", "txt"],
+        accept_multiple_files=True,
         key=f"upload_labels-{turn}",
         help=help_of(ImportRequest, "labels"),
     )

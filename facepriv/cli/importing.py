@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from facepriv.types import Problem
 
 
-@with_fields(ImportRequest, only=["name", "labels", "format", "several_faces", "retain_until"])
+@with_fields(ImportRequest, only=["name", "labels", "format", "subjects", "several_faces", "retain_until"])
 @with_fields(Columns, into="columns", option="--{}-column")
 def import_command(
     path: Annotated[Path, typer.Argument(help="Folder or zip archive of images, or a file of templates.")],
@@ -73,6 +73,7 @@ def import_command(
         columns=Columns(**columns),
         datasheet=sheet or None,
         preview=True,
+        ask=preview,
         **fields,
     )
     with opened_store() as (store, settings):

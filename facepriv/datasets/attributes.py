@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 
-UNKNOWN = frozenset(["", "u", "unknown", "unlabelled", "unlabeled", "na", "n/a", "nan", "none", "null", "-", "?"])
-"""Cells that say nothing, in lower case."""
+from facepriv.datasets.languages import says_nothing
+
 OLDEST = 130.0
 """Years; more is no age."""
 _BAND = re.compile(
-    r"\(?\s*\d{1,3}\s*(?:[-\u2013,]|to)\s*\d{1,3}\s*\)?|(?:more than|over|under)\s+\d{1,3}|\d{1,3}\s*\+", re.IGNORECASE
+    r"\(?\s*\d{1,3}\s*(?:[-\u2013]|to|bis|,\s)\s*\d{1,3}\s*\)?|\(\s*\d{1,3}\s*,\s*\d{1,3}\s*\)"
+    r"|(?:more than|over|under)\s+\d{1,3}|\d{1,3}\s*\+",
+    re.IGNORECASE,
 )
+_DECIMAL_COMMA = re.compile(r"\d{1,3},\d+")
+"""A comma with nothing around it is a decimal one; a band of two ages stands in brackets or has a space."""
 
 
 def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | None:
@@ -23,8 +27,10 @@ def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | N
     ``grouped`` says that the cell stands for a group in any case: a bare number is then a group's code, not years.
     """
     plain = cell.strip()
-    if plain.casefold() in UNKNOWN:
+    if says_nothing(plain) or plain in ("u", "U"):
         return {}
+    if _DECIMAL_COMMA.fullmatch(plain):
+        plain = plain.replace(",", ".")
     if _BAND.fullmatch(plain):
         return {"age_group": plain}
     try:
@@ -39,4 +45,4 @@ def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | N
 def parse_race(cell: str) -> dict[str, str | float]:
     """Return ``{"race": words}``; empty if the cell says nothing."""
     plain = cell.strip()
-    return {} if plain.casefold() in UNKNOWN else {"race": plain}
+    return {} if says_nothing(plain) else {"race": plain}

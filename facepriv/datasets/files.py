@@ -248,38 +248,3 @@ def _is(kind: Callable[[], bool]) -> bool:
 def printable(name: str) -> str:
     """Return a name with a question mark for each character that cannot be printed."""
     return "".join(c if c.isprintable() else "?" for c in name)
-
-
-class FileFinder:
-    """Finds the files that the names in a label table refer to.
-
-    Tried in this order: the path from the table's folder; the path from the data set's folder; a path that ends in
-    the other; the bare file name; the name without extension. Only a single match counts.
-    """
-
-    def __init__(self, files: Sequence[str], base: str = "") -> None:
-        self.base = base
-        self._paths: dict[str, list[str]] = {}
-        self._names: dict[str, list[str]] = {}
-        self._stems: dict[str, list[str]] = {}
-        for file in files:
-            path = name_key(file)
-            self._paths.setdefault(path, []).append(file)
-            self._names.setdefault(path.rpartition("/")[2], []).append(file)
-            self._stems.setdefault(name_stem(path), []).append(file)
-
-    def find(self, name: str) -> list[str]:
-        """Return the files that ``name`` may refer to: none, one, or several if it is ambiguous."""
-        path = name_key(name)
-        for whole in ((f"{name_key(self.base)}/{path}" if self.base else path), path):
-            if whole in self._paths:
-                exact = [file for file in self._paths[whole] if file == name]
-                return exact or self._paths[whole]
-        last = path.rpartition("/")[2]
-        same = self._names.get(last) or self._stems.get(last, [])
-        ends = [f for f in same if _ends_in(name_key(f), path) or _ends_in(path, name_key(f))]
-        return ends if len(ends) == 1 else same
-
-
-def _ends_in(path: str, end: str) -> bool:
-    return path == end or path.endswith(f"/{end}")

@@ -5,15 +5,20 @@ Where nothing but images is there, their file names say who is on them, and noth
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from facepriv.datasets.files import Files
+from facepriv.datasets.folder_words import sort_folders
 from facepriv.datasets.label_tables import LabelTable, read_header, read_labels
 from facepriv.datasets.labelling import label_by_subject
-from facepriv.datasets.reading import ReadOptions, ReadResult
-from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
+from facepriv.datasets.languages import fold_word
+from facepriv.datasets.reading import ReadOptions, ReadResult, table_result
+from facepriv.datasets.spellings import agree_spellings, folded_set
+from facepriv.datasets.subjects import subjects_of_paths
 from facepriv.errors import BadInputError
 from facepriv.types import LabelledImage
+from facepriv.wording import listed
 
 
 class FoldersReader:
@@ -29,10 +34,14 @@ class FoldersReader:
         """Look for subject folders or gender folders."""
         if not files.images or not _usable(labels, options):
             return None
-        gendered = sum(gender_of_path(name) is not None for name in files.images)
+        sorting = sort_folders(files.images)
+        gendered = sum(label is not None for label in sorting.labels.values())
         if gendered:
-            return f"{gendered} of {len(files.images)} images lie in folders called male or female"
-        subjects = subjects_of_paths(files.images)
+            called = f"by a letter each, as in {sorting.letters}" if sorting.letters else "male or female"
+            return f"{gendered} of {len(files.images)} images lie in folders called {called}"
+        subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
+        if {"race", "age"} & set(sorting.sorted_by) and not subjects.by_folder:
+            return f"folders sort images by {listed(sorting.sorted_by)}"
         return subjects.rule if subjects.by_folder else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
@@ -57,21 +66,43 @@ class FlatReader:
 
 def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
     """Read a data set whose paths name the subjects; a table about subjects may add their genders."""
-    subjects = subjects_of_paths(files.images)
+    sorting = sort_folders(files.images)
+    subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
+    named = subjects.identities == "people"
+    by_name, spelling_problems = agree_spellings(subjects.by_name, fold_word) if named else (subjects.by_name, [])
+    labels_given = labels
     if labels is None:
-        labels = _about_subjects(folder, files, set(subjects.by_name.values()), options)
-    if labels is not None:
+        labels = _about_subjects(folder, files, set(by_name.values()), options)
+    if labels is not None and (named or labels_given is not None):
         table = _read_table(labels, options)
-        images, problems = label_by_subject(folder, subjects.by_name, table)
-        why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
-        return ReadResult(images, problems, why=why, table=labels.name)
-    images = [LabelledImage(name, subjects.by_name[name], gender_of_path(name), folder / name) for name in files.images]
-    return ReadResult(images, [], why=f"Subjects: {subjects.rule}.")
+        images, problems = label_by_subject(folder, by_name, table, sorting=sorting)
+        result = ReadResult(
+            [replace(image, origin={"subject": subjects.source, **image.origin}) for image in images],
+            [*problems, *spelling_problems],
+            why=f"Subjects: {subjects.rule}; genders are from {labels.name}. {table.told[:1].upper()}{table.told[1:]}.",
+            table=labels.name,
+            identities=subjects.identities,
+            by_folder=subjects.by_folder,
+        )
+        return table_result(result, table)
+    images = [
+        LabelledImage(name, by_name[name], sorting.labels[name], folder / name, sorting.attributes.get(name, {}))
+        for name in files.images
+    ]
+    told = f" Folders sort by {listed(sorting.sorted_by)}." if sorting.sorted_by else ""
+    return ReadResult(
+        images,
+        spelling_problems,
+        why=f"Subjects: {subjects.rule}.{told}",
+        identities=subjects.identities,
+        by_folder=subjects.by_folder,
+        origin={"subject": subjects.source, "label": "folder"},
+    )
 
 
 def _about_subjects(folder: Path, files: Files, subjects: set[str], options: ReadOptions) -> Path | None:
     """Return the only table in the folder that is about these subjects; several are not chosen from."""
-    folded = {subject.casefold() for subject in subjects}
+    folded = folded_set(subjects)
     tables = [
         folder / name
         for name in files.tables
@@ -81,12 +112,14 @@ def _about_subjects(folder: Path, files: Files, subjects: set[str], options: Rea
 
 
 def _read_table(path: Path, options: ReadOptions) -> LabelTable:
-    return read_labels(path, required=("subject", "gender"), mapping=options.mapping, columns=options.columns)
+    return read_labels(
+        path, required=("subject", "gender"), mapping=options.mapping, columns=options.columns, ask=options.ask
+    )
 
 
 def _subjects_of(path: Path, options: ReadOptions) -> set[str]:
     try:
-        return {row.subject.casefold() for row in _read_table(path, options).rows}
+        return folded_set(row.subject for row in _read_table(path, options).rows if row.subject)
     except BadInputError:
         return set()
 

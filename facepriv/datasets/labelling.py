@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from facepriv.datasets.files import FileFinder
-from facepriv.datasets.label_tables import LabelRow, LabelTable
+from facepriv.datasets.file_finder import RANK, FileFinder
+from facepriv.datasets.files import name_key
+from facepriv.datasets.folder_words import Sorting
+from facepriv.datasets.label_tables import LabelRow, LabelTable, joined
+from facepriv.datasets.languages import fold_word
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
-from facepriv.types import LabelledImage, Problem
+from facepriv.datasets.spellings import agree_spellings, fold_subject, folded_set
+from facepriv.datasets.subjects import NOBODY, Subjects, subjects_of_paths
+from facepriv.types import Identities, LabelledImage, Problem
 
-NO_IDENTITIES = "nothing tells who is on an image, so each stands for itself"
+NO_IDENTITIES = NOBODY
 """Clause for data sets without identities."""
+
+
+class Labelled(NamedTuple):
+    """Images with their labels."""
+
+    images: list[LabelledImage]
+    problems: list[Problem]
+    rule: str
+    """A clause on where the subjects come from."""
+    identities: Identities
 
 
 @dataclass(frozen=True)
@@ -29,34 +44,35 @@ class _MergedRows:
     """Attributes that the rows agree on."""
     disputed: bool = False
     """Whether the rows give one attribute several values."""
+    place: str = ""
+    """The table and the line of the first row."""
 
 
-def label_by_file(
-    folder: Path, names: Sequence[str], table: LabelTable, base: str
-) -> tuple[list[LabelledImage], list[Problem], str]:
-    """Label images by the rows that name them; return images, problems and a clause on where the subjects come from.
+def label_by_files(
+    folder: Path,
+    names: Sequence[str],
+    tables: Sequence[tuple[LabelTable, str]],
+    sorting: Sorting,
+    *,
+    people: bool = False,
+) -> Labelled:
+    """Label images by the rows of tables that name them.
 
     Rows that contradict each other about the gender leave their image unlabelled; about the subject, they leave it
     out, since a wrong identity would spoil every comparison. An image without a row, or with an empty subject, gets
     its subject from its path only where paths and the table agree on who is who, and is left out otherwise.
 
-    ``base`` is the folder of the table inside the data set, from which its paths may start.
+    Each table comes with its folder inside the data set, from which its paths may start. ``people`` says that somebody
+    knows folders to be people.
     """
-    finder = FileFinder(names, base)
-    rows_of: dict[str, list[LabelRow]] = {}
-    unknown: list[str] = []
-    ambiguous: list[str] = []
-    nameless: list[str] = []
-    for row in table.rows:
-        matches = finder.find(row.file) if row.file else []
-        if len(matches) == 1:
-            rows_of.setdefault(matches[0], []).append(row)
-        elif not row.file:
-            nameless.append(f"line {row.line}")
-        else:
-            (ambiguous if matches else unknown).append(row.file)
+    table = joined([each for each, _ in tables])
+    found = _Finding(names)
+    for each, base in tables:
+        found.look(each, base)
+    rows_of = found.rows_of()
     merged = {name: _merge(rows) for name, rows in rows_of.items()}
-    subject_of, rule = _subjects(names, merged, "subject" in table.columns)
+    paths = subjects_of_paths(names, sorting, people=people)
+    subject_of, spelling_problems, rule, identities = _subjects(names, merged, paths, "subject" in table.columns)
 
     images: list[LabelledImage] = []
     without_subject: list[str] = []
@@ -64,20 +80,93 @@ def label_by_file(
         rows = merged.get(name)
         if rows is not None and rows.contradiction == "subject":
             continue
-        if not subject_of[name]:
+        if not subject_of[name].subject:
             without_subject.append(name)
             continue
-        images.append(_labelled(folder, name, subject_of[name], rows))
+        images.append(_labelled(folder, name, subject_of[name], rows, table, sorting))
     labelled = {image.name for image in images}
     names_by_code = {
-        "unknown-file": unknown,
-        "ambiguous-file": ambiguous,
-        "no-file-name": nameless,
-        **_disagreements(merged),
-        "no-row": [name for name in names if name not in merged and name in labelled],
-        "no-subject": without_subject,
+        "unknown-file": (found.unknown, found.unknown_total),
+        "ambiguous-file": (found.ambiguous, None),
+        "moved-file": ([f"{row.file} ({name})" for name, row in found.moved], None),
+        "no-file-name": (found.nameless, None),
+        **{code: (listed, None) for code, listed in _disagreements(merged).items()},
+        "no-row": ([name for name in names if name not in merged and name in labelled], None),
+        "no-subject": (without_subject, None),
     }
-    return images, _problems(table, "image", names_by_code), rule
+    return Labelled(images, [*_problems(table, "image", names_by_code), *spelling_problems], rule, identities)
+
+
+class _Finding:
+    """The looking for the files of all rows."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._found: dict[str, list[tuple[int, str, LabelRow]]] = {}
+        self.unknown: list[str] = []
+        self.unknown_total = 0
+        self.ambiguous: list[str] = []
+        self.nameless: list[str] = []
+        self.moved: list[tuple[str, LabelRow]] = []
+        # What folders are called that may name people, by file.
+        self._folders = {name: folded_set(name.split("/")[:-1]) for name in names if "/" in name}
+
+    def look(self, table: LabelTable, base: str) -> None:
+        """Look for the files of one table's rows."""
+        finder = FileFinder(self._names, base)
+        subjects = folded_set({row.subject for row in table.rows if row.subject})
+        for row in table.rows:
+            if not row.file:
+                self.nameless.append(f"line {row.line}")
+                continue
+            found = finder.find(row.file)
+            files = found.files
+            if found.how == "name" and row.subject:
+                files = self._of_subject(files, fold_subject(row.subject), subjects)
+            if len(files) == 1:
+                self._found.setdefault(files[0], []).append((RANK[found.how], name_key(row.file), row))
+            elif files:
+                self.ambiguous.append(row.file)
+            else:
+                self._miss(row.file)
+        self.unknown_total += table.absent
+        self.unknown += table.absent_first
+
+    def _miss(self, file: str) -> None:
+        self.unknown.append(file)
+        self.unknown_total += 1
+
+    def _of_subject(self, files: Sequence[str], subject: str, subjects: Set[str]) -> tuple[str, ...]:
+        """Return those of several files of one bare name that lie in no other subject's folder."""
+        inside = tuple(file for file in files if subject in self._folders.get(file, ()))
+        return inside or tuple(file for file in files if not subjects & self._folders.get(file, set()))
+
+    def rows_of(self) -> dict[str, list[LabelRow]]:
+        """Return the rows about each file: those that name it best, and no others."""
+        rows_of: dict[str, list[LabelRow]] = {}
+        for name in self._names:
+            found = self._found.get(name, [])
+            best = min((rank for rank, _, _ in found), default=0)
+            rows = [(key, row) for rank, key, row in found if rank == best]
+            for rank, _, row in found:
+                if rank > best:
+                    self._miss(row.file)
+            if best >= RANK["name"] and len({key for key, _ in rows}) > 1:
+                # Rows about different files that would all do: none of them is known to be about this one.
+                self.ambiguous += [row.file for _, row in rows]
+            elif rows:
+                rows_of[name] = [row for _, row in rows]
+                if best == RANK["moved"]:
+                    self.moved.append((name, rows[0][1]))
+        return rows_of
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The subject of one image, and what tells it."""
+
+    subject: str
+    source: str = ""
 
 
 def label_by_key(
@@ -89,20 +178,21 @@ def label_by_key(
     image is reported.
     """
     merged, unknown = _merge_by_key([(row.file, row) for row in table.rows], set(keys.values()))
-    images = [_labelled(folder, name, subjects[name], merged.get(key)) for name, key in keys.items()]
+    images = [_labelled(folder, name, _Subject(subjects[name]), merged.get(key), table) for name, key in keys.items()]
     names_by_code = {
         "unknown-file": unknown,
         **_disagreements(merged),
         "no-row": [name for name, key in keys.items() if key not in merged],
     }
-    return images, _problems(table, "image", names_by_code)
+    return images, _problems(table, "image", {code: (listed, None) for code, listed in names_by_code.items()})
 
 
 def label_by_subject(
     folder: Path,
     subjects: Mapping[str, str],
     table: LabelTable | None,
-    fold: Callable[[str], str] = str.casefold,
+    fold: Callable[[str], str] = fold_subject,
+    sorting: Sorting | None = None,
 ) -> tuple[list[LabelledImage], list[Problem]]:
     """Label images by the rows about their subjects; without a table they stay unlabelled.
 
@@ -112,14 +202,19 @@ def label_by_subject(
     if table is None:
         return [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()], []
     merged, unknown = _merge_by_key([(row.subject, row) for row in table.rows], set(map(fold, subjects.values())), fold)
+    written = {fold(row.subject): row.subject for row in reversed(table.rows)}
     images: list[LabelledImage] = []
     without: dict[str, None] = {}
+    spelled: dict[str, None] = {}
     for name, subject in subjects.items():
         rows = merged.get(fold(subject))
         if rows is None:
             without[subject] = None
-        images.append(_labelled(folder, name, subject, rows, default=gender_of_path(name)))
-    problems = _problems(table, "subject", {"unknown-subject": unknown, **_disagreements(merged)})
+        elif fold is fold_subject and written[fold(subject)].casefold() != subject.casefold():
+            spelled[f"{written[fold(subject)]} for {subject}"] = None
+        images.append(_labelled(folder, name, _Subject(subject), rows, table, sorting))
+    names_by_code = {"unknown-subject": unknown, "other-spelling": list(spelled), **_disagreements(merged)}
+    problems = _problems(table, "subject", {code: (listed, None) for code, listed in names_by_code.items()})
     problems += summarise_problems(
         "no-row",
         list(without),
@@ -131,11 +226,29 @@ def label_by_subject(
 
 
 def _labelled(
-    folder: Path, name: str, subject: str, rows: _MergedRows | None, *, default: int | None = None
+    folder: Path,
+    name: str,
+    subject: _Subject,
+    rows: _MergedRows | None,
+    table: LabelTable,
+    sorting: Sorting | None = None,
 ) -> LabelledImage:
-    """Return an image with the label and attributes of its rows, or without any with a default label."""
-    label, attributes = (default, {}) if rows is None else (rows.label, rows.attributes)
-    return LabelledImage(name, subject, label, folder / name, attributes)
+    """Return an image with the label and attributes of its rows, or without any of what its folders say."""
+    origin = {"subject": subject.source} if subject.source else {}
+    # Tables of particular data sets name no columns: they have a gender.
+    gendered = not table.columns or "gender" in table.columns
+    label = None if rows is None or not gendered else rows.label
+    attributes: dict[str, str | float] = {} if sorting is None else {**sorting.attributes.get(name, {})}
+    if rows is not None:
+        attributes |= rows.attributes
+        if label is not None:
+            column = f"column {table.columns['gender']!r} of " if table.columns else ""
+            origin["label"] = f"{column}{rows.place}"
+    if sorting is not None and (rows is None or not gendered) and not (rows and rows.contradiction):
+        label = sorting.labels.get(name)
+        if label is not None:
+            origin["label"] = "folder"
+    return LabelledImage(name, subject.subject, label, folder / name, attributes, origin)
 
 
 def _merge_by_key(
@@ -156,9 +269,10 @@ def _merge_by_key(
 
 
 def _merge(rows: Sequence[LabelRow], *, subjects_matter: bool = True) -> _MergedRows:
+    place = f"{rows[0].table or 'the table'}, line {rows[0].line}"
     if len(rows) == 1:
-        return _MergedRows(rows[0].subject, rows[0].label, attributes=rows[0].attributes)
-    subjects = {row.subject for row in rows if row.subject}
+        return _MergedRows(rows[0].subject, rows[0].label, attributes=rows[0].attributes, place=place)
+    subjects = {fold_subject(row.subject): row.subject for row in reversed(rows) if row.subject}
     labels = {row.label for row in rows}
     attributes: dict[str, set[str | float]] = {}
     for row in rows:
@@ -170,36 +284,43 @@ def _merge(rows: Sequence[LabelRow], *, subjects_matter: bool = True) -> _Merged
     elif len(labels) > 1:
         contradiction = "gender"
     return _MergedRows(
-        subject=min(subjects, default=""),
+        subject=min(subjects.values(), default=""),
         label=None if contradiction else rows[0].label,
         contradiction=contradiction,
         repeated=len(rows) > 1,
         attributes={name: next(iter(values)) for name, values in attributes.items() if len(values) == 1},
         disputed=any(len(values) > 1 for values in attributes.values()),
+        place=place,
     )
 
 
-def _subjects(names: Sequence[str], merged: Mapping[str, _MergedRows], column: bool) -> tuple[dict[str, str], str]:
-    """Return the subject of every image, empty where it cannot be known, and a clause on where it comes from."""
-    paths = subjects_of_paths(names)
+def _subjects(
+    names: Sequence[str], merged: Mapping[str, _MergedRows], paths: Subjects, column: bool
+) -> tuple[dict[str, _Subject], list[Problem], str, Identities]:
+    """Return the subject of every image, empty where it cannot be known, problems, where it comes from, what it is."""
     named = {name: rows.subject for name, rows in merged.items() if rows.subject and rows.contradiction != "subject"}
     if not column or not named:
-        return paths.by_name, paths.rule
-    # Paths may fill gaps only if they tell the same people apart as the table does.
+        by_name, problems = (
+            (paths.by_name, []) if paths.identities != "people" else agree_spellings(paths.by_name, fold_word)
+        )
+        by_path = {name: _Subject(subject, paths.source) for name, subject in by_name.items()}
+        return by_path, problems, paths.rule, paths.identities
+    named, problems = agree_spellings(named)
+    # Paths may fill gaps only if they tell the same people apart as the table does, which single images do not show.
     pairs = {(paths.by_name[name], subject) for name, subject in named.items()}
-    agree = len(pairs) == len({path for path, _ in pairs}) == len({subject for _, subject in pairs})
+    agree = len(pairs) == len({path for path, _ in pairs}) == len({subject for _, subject in pairs}) < len(named)
     subject_of_path = dict(pairs) if agree else {}
     used = set(subject_of_path.values())
-    subject_of: dict[str, str] = {}
+    subject_of: dict[str, _Subject] = {}
     for name in names:
         path = paths.by_name[name]
         if name in named:
-            subject_of[name] = named[name]
+            subject_of[name] = _Subject(named[name], f"column of subjects of {merged[name].place}")
         elif agree and (path in subject_of_path or path not in used):
-            subject_of[name] = subject_of_path.get(path, path)
+            subject_of[name] = _Subject(subject_of_path.get(path, path), paths.source)
         else:
-            subject_of[name] = ""
-    return subject_of, "a column of the table names them"
+            subject_of[name] = _Subject("")
+    return subject_of, problems, "a column of the table names them", "people"
 
 
 def _disagreements(merged: Mapping[str, _MergedRows]) -> dict[str, list[str]]:
@@ -214,12 +335,14 @@ def _disagreements(merged: Mapping[str, _MergedRows]) -> dict[str, list[str]]:
     }
 
 
-def _problems(table: LabelTable, what: str, names_by_code: Mapping[str, Sequence[str]]) -> list[Problem]:
+def _problems(
+    table: LabelTable, what: str, names_by_code: Mapping[str, tuple[Sequence[str], int | None]]
+) -> list[Problem]:
     """Return problems of a table, and then those with its rows about ``what``: images or subjects."""
     problems = list(table.problems)
-    for code, names in names_by_code.items():
+    for code, (names, total) in names_by_code.items():
         one, many = (text.replace("{table}", table.name).replace("{what}", what) for text in _SENTENCES[code])
-        problems += summarise_problems(code, names, one=one, many=many)
+        problems += summarise_problems(code, names, one=one, many=many, total=total)
     return problems
 
 
@@ -231,6 +354,18 @@ _SENTENCES = {
     "ambiguous-file": (
         "The row of {table} about {name} fits several images and was not used; write its folder too.",
         "{n} rows of {table} ({first}) fit several images each and were not used; write their folders too.",
+    ),
+    "moved-file": (
+        "The row of {table} about {name} was taken for the only image of that name, though the folders differ; write "
+        "the folder as it is if that is wrong.",
+        "{n} rows of {table} ({first}) were taken for the only images of their names, though the folders differ; write "
+        "the folders as they are if that is wrong.",
+    ),
+    "other-spelling": (
+        "The subject written as {name} in file names was taken from {table} for the same one, since only zeros, spaces "
+        "or the composition of accents differ.",
+        "{n} subjects were found in {table} in another spelling ({first}): zeros, spaces or the composition of accents "
+        "differ.",
     ),
     "no-file-name": (
         "The row at {name} of {table} names no file and was not used; fill it in or remove it.",
@@ -266,7 +401,9 @@ _SENTENCES = {
         "{n} images ({first}) have no row in {table} and were taken without a gender label; add rows.",
     ),
     "no-subject": (
-        "The subject of the image {name} is not in {table}, so it was left out; add it there.",
-        "The subjects of {n} images ({first}) are not in {table}, so these were left out; add them there.",
+        "{table} does not name the subject of the image {name}, so it was left out; add it there, or import without "
+        "identities, with --subjects none.",
+        "{table} does not name the subjects of {n} images ({first}), so these were left out; add them there, or import "
+        "without identities, with --subjects none.",
     ),
 }

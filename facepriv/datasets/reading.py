@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from facepriv.datasets.accounting import FileCounts
 from facepriv.datasets.files import Files
-from facepriv.datasets.label_tables import Role
+from facepriv.datasets.gender_words import canonical
+from facepriv.datasets.label_tables import LabelTable, Question, Role
 from facepriv.datasets.problems import summarise_problems
-from facepriv.types import GENDER_NAMES, Gender, Identities, LabelledImage, Problem, ProtocolPair, Terms
+from facepriv.types import GENDER_NAMES, Identities, LabelledImage, Meaning, Problem, ProtocolPair, Terms
 
 NOT_STATED = "not stated; ask the provider of the images"
 """Licence of data whose convention does not imply one."""
+
+
+SubjectsAre = Literal["auto", "people", "groups", "none"]
+"""What somebody says that the subjects found by folder or file name are; ``auto`` where nobody does."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
     """Declarations about a label table: meanings of values, names of columns."""
 
-    mapping: Mapping[str, Gender] = field(default_factory=dict)
+    mapping: Mapping[str, Meaning] = field(default_factory=dict)
     columns: Mapping[Role, str] = field(default_factory=dict)
+    labels: tuple[Path, ...] = ()
+    """All label tables that were named; readers are given the first besides."""
+    subjects: SubjectsAre = "auto"
+    ask: bool = False
+    """Whether somebody looks at a preview, so that a question is put rather than the table refused."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,22 @@ class ReadResult:
     """Comparisons that the data set's authors published, of images that are there."""
     files: FileCounts | None = None
     """What became of the files, which `read_folder` adds."""
+    columns: Mapping[Role, str] = field(default_factory=dict)
+    """The column of the label table that each role was read from; empty where no table was read by its columns."""
+    fields: tuple[str, ...] = ()
+    """All columns of the label table."""
+    meanings: Mapping[str, Meaning | None] = field(default_factory=dict)
+    """What each value of the gender column was taken to mean; None where that is not decided."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many rows have each of these values."""
+    questions: tuple[Question, ...] = ()
+    """What the files do not decide."""
+    by_folder: bool = False
+    """Whether a folder stands for a subject, which may not be a person."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Where ``subject`` and ``label`` of every image come from, unless the image says otherwise."""
+    left_out: tuple[Problem, ...] = ()
+    """Every file that is not taken as an image, by name, each once; `read_folder` adds it."""
 
 
 @runtime_checkable
@@ -61,6 +87,32 @@ class DatasetReader(Protocol):
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the folder; raise BadInputError if the labels cannot be used as they are."""
+
+
+def table_result(result: ReadResult, table: LabelTable) -> ReadResult:
+    """Add what a label table was read as to the result."""
+    genders = table.genders
+    meanings: dict[str, Meaning | None] = {}
+    if genders is not None:
+        for value in table.values:
+            plain = canonical(value)
+            if plain in genders.labels:
+                label = genders.labels[plain]
+                meanings[value] = "unknown" if label is None else GENDER_NAMES[label]
+            else:
+                meanings[value] = None
+    return replace(
+        result,
+        columns=table.columns,
+        fields=table.fields,
+        meanings=dict(list(meanings.items())[:SHOWN_VALUES]),
+        counts=dict(list(table.values.items())[:SHOWN_VALUES]),
+        questions=(*result.questions, *table.questions),
+    )
+
+
+SHOWN_VALUES = 50
+"""Values of a gender column whose meaning is shown and asked for."""
 
 
 def find_limits(images: Sequence[LabelledImage], identities: Identities = "people") -> list[Problem]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from facepriv.datasets.accounting import account
 from facepriv.datasets.files import Files, list_files
-from facepriv.datasets.label_tables import COLUMN_NAMES, Role, parse_columns, read_header, read_labels
-from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, find_limits
+from facepriv.datasets.label_tables import (
+    COLUMN_NAMES,
+    Role,
+    look_at_table,
+    parse_columns,
+    read_header,
+    read_labels,
+)
+from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, SubjectsAre, find_limits
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import READABLE
 from facepriv.registry import Registry
-from facepriv.types import Gender, Problem
-from facepriv.wording import count
+from facepriv.types import Meaning, Problem
+from facepriv.wording import count, listed
 
 READERS: Registry[DatasetReader] = Registry(
     "data set format",
@@ -43,11 +50,13 @@ def read_folder(
     folder: Path,
     *,
     format: str = "auto",
-    labels: Path | None = None,
-    mapping: Mapping[str, Gender] | None = None,
+    labels: Path | Sequence[Path] | None = None,
+    mapping: Mapping[str, Meaning] | None = None,
     columns: Mapping[str, str] | None = None,
+    subjects: SubjectsAre = "auto",
     closed: bool = False,
     called: str = "",
+    ask: bool = False,
 ) -> ReadResult:
     """Read a folder of face images without decoding any, and without writing anything.
 
@@ -56,15 +65,20 @@ def read_folder(
     format
         Name of a reader, or ``auto`` to ask each, particular conventions first.
     labels
-        Label table, inside the folder or not; by default one in the folder is looked for.
+        Label table or tables, inside the folder or not; by default those in the folder are looked for.
     mapping
-        Meaning of gender values, such as ``{"0": "male", "1": "female"}``.
+        Meaning of gender values, such as ``{"0": "male", "1": "female", "-1": "unknown"}``.
     columns
-        Names of columns by role (``file``, ``subject``, ``gender``, ``age``, ``race``) where they are not recognised.
+        Names or numbers of columns by role (``file``, ``subject``, ``gender``, ``age``, ``race``) where they are not
+        recognised.
+    subjects
+        What the subjects are that folders and file names give, if somebody knows it.
     closed
         Whether nothing outside the folder may be read but ``labels``.
     called
         What to call the folder to a person, such as the archive that was unpacked into it; by default its name.
+    ask
+        Give bare numbers without a meaning as a question instead of refusing the table.
 
     Raises
     ------
@@ -73,19 +87,28 @@ def read_folder(
     UnknownNameError
         If there is no such format.
     """
-    options = ReadOptions(mapping or {}, parse_columns(columns))
+    given = () if labels is None else (labels,) if isinstance(labels, Path) else tuple(labels)
+    options = ReadOptions(mapping or {}, parse_columns(columns), given, subjects, ask)
+    labels = next(iter(given), None)
     named_reader = None if format == "auto" else READERS.create(format)
     files = list_files(folder, closed=closed)
     called = called or folder.name
     if not files.images:
         raise _no_images(files, called)
-    if labels is not None and not labels.is_file():
-        raise BadInputError(f"There is no label table {labels.name}; check its name.", code="unreadable")
+    for table in given:
+        if not table.is_file():
+            raise BadInputError(f"There is no label table {table.name}; check its name.", code="unreadable")
     reader, reason = (
         (named_reader, "it was asked for by name") if named_reader else _choose_reader(folder, files, labels, options)
     )
     files.lists.clear()  # what readers looked for that recognise nothing here
-    result = reader.read(folder, files, labels=labels, options=options)
+    if len(given) > 1 and reader.name not in SEVERAL_TABLES:
+        raise BadInputError(
+            f"The format {reader.name} takes one label table, but {len(given)} came "
+            f"({listed([table.name for table in given])}); choose the format csv, or give one table.",
+            code="several-label-tables",
+        )
+    result = _as_told(reader.read(folder, files, labels=labels, options=options), subjects)
     if options.columns and not result.table:
         named = ", ".join(f"{role}={column}" for role, column in options.columns.items())
         raise BadInputError(
@@ -93,7 +116,7 @@ def read_folder(
             "the table that they are in.",
             code="no-such-column",
         )
-    used = [labels.name] if labels else result.table.split(" and ")
+    used = [table.name for table in given] or result.table.split(" and ")
     unused = [name for name in files.tables if Path(name).name not in used]
     # Readers of particular data sets know which tables hold labels, and which landmarks or lists of other things.
     notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
@@ -107,6 +130,24 @@ def read_folder(
         why=f"Format {reader.name}, because {reason}. {result.why}",
         problems=[*problems, *reasons, *find_limits(result.images, result.identities)],
     )
+
+
+SEVERAL_TABLES = frozenset(["csv", "fairface", "adience"])
+"""Readers that take several label tables."""
+
+
+def _as_told(result: ReadResult, subjects: SubjectsAre) -> ReadResult:
+    """Return what was read with subjects that are what somebody says they are."""
+    if subjects == "none":
+        images = [
+            replace(image, subject=image.name, origin={**image.origin, "subject": "none"}) for image in result.images
+        ]
+        return replace(
+            result, images=images, identities="none", why=f"{result.why} Identities were left out, as was asked for."
+        )
+    if subjects == "auto" or result.identities == "none":
+        return result
+    return replace(result, identities=subjects, why=f"{result.why} Subjects are {subjects}, as was said.")
 
 
 def _no_images(files: Files, called: str) -> BadInputError:
@@ -140,20 +181,37 @@ def _check_table(labels: Path, options: ReadOptions) -> None:
     """Raise BadInputError for a table about neither files nor subjects; it names the columns that are missing."""
     header = read_header(labels, options.columns)
     if not {"file", "subject"} & header.columns.keys():
-        read_labels(labels, mapping=options.mapping, columns=options.columns)
+        read_labels(labels, mapping=options.mapping, columns=options.columns, ask=options.ask)
 
 
 def _unused_tables(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:
     """Return problems for tables that may have been meant as labels."""
     problems = []
     roles: tuple[Role, ...] = ("file", "gender")
-    wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in roles)
     for name in tables[:3]:
-        header = read_header(folder / name, options.columns)
-        fields = ", ".join(header.fields[:8]) or "nothing readable"
-        sentence = (
-            f"{name} was not used for labels: it has the columns {fields}, and {wanted} are wanted; say which columns "
-            "they are, or give it as label table."
-        )
+        try:
+            header, refused = look_at_table(folder / name, options.columns)
+        except BadInputError as error:
+            problems.append(Problem(name, "table-not-used", f"{name} was not used for labels: {error}"))
+            continue
+        if not header.found:
+            sentence = (
+                f"{name} was not used for labels: there seems to be no header in it, since its first row is about an "
+                f"image like the others. Add a first line such as file,gender, or give the table with --labels and its "
+                "columns by number, such as --file-column 1 --gender-column 2."
+            )
+        else:
+            fields = ", ".join(header.fields[:8]) or "nothing readable"
+            lacking = [role for role in roles if role not in header.columns]
+            if refused and lacking == ["gender"]:
+                problems += [replace(each, code="table-not-used") for each in refused]
+                continue
+            wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in lacking)
+            sentence = (
+                f"{name} was not used for labels: it has the columns {fields}, "
+                + (f"and none for {wanted}" if lacking else "but its rows fit no image here")
+                + "; say which columns they are, or give it as label table."
+            )
         problems.append(Problem(name, "table-not-used", sentence))
+        problems += refused
     return problems

@@ -14,6 +14,7 @@ from facepriv.errors import BadInputError
 from facepriv.schemas.audits import SelectBy
 from facepriv.schemas.base import Frozen
 from facepriv.schemas.fields import refusal
+from facepriv.types import Meaning
 
 DEFAULT_METHOD, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
 SECOND_GUIDE = "levi-hassner"
@@ -57,6 +58,11 @@ def read_settings(value: Any) -> Any:
             )
         read[name] = text
     return read
+
+
+def _as_several(value: Any) -> Any:
+    """Read one text as a list of one: requests of earlier versions have one or none."""
+    return () if value is None else (value,) if isinstance(value, str) else value
 
 
 class RunRequest(Request):
@@ -286,24 +292,29 @@ class ImportRequest(Request):
     source: Annotated[PathSource | UploadSource | DemoSource, Field(discriminator="type")]
     folder: str = ""
     """Name of the private folder with what was put aside for it; empty until there is one."""
-    labels: str | None = Field(
-        default=None,
-        description="Label table (CSV): one row an image, with columns for the file, the gender label and, if there is "
-        "one, the subject. Default: the one beside the images",
+    labels: Annotated[tuple[str, ...], BeforeValidator(_as_several)] = Field(
+        default=(),
+        description="Label table: one row an image, with columns for the file, the gender label and, if there is one, "
+        "the subject. Several tables may be given for different images. Default: those beside the images",
     )
     format: str = Field(
         default="auto",
         description="How file names and folders tell the subject and the label; auto looks and says what it found",
     )
-    mapping: dict[str, Literal["male", "female"]] = Field(
+    mapping: dict[str, Meaning] = Field(
         default_factory=dict,
-        description="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it",
+        description="What label values mean, e.g. 0=male,1=female,-1=unknown; bare numbers are refused without it",
     )
     columns: Columns = Columns()
     several_faces: Literal["refuse", "middle", "largest"] = Field(
         default="refuse",
         description="Which face counts in an image that shows several: none (refuse: the image counts as one without a "
         "usable face), the one in the middle (as in Labeled Faces in the Wild), or the largest",
+    )
+    subjects: Literal["auto", "people", "groups", "none"] = Field(
+        default="auto",
+        description="What the folders or file names stand for that tell images apart: people, groups that may hold "
+        "several people, or none of both. Default: what the files show",
     )
     retain_until: date | None = Field(
         default=None,
@@ -312,6 +323,8 @@ class ImportRequest(Request):
     )
     datasheet: dict[str, str] | None = None
     preview: bool = Field(default=False, description="Show what would be imported, and wait for somebody to confirm it")
+    ask: bool = False
+    """Whether a preview puts questions that must be answered, instead of refusing what the files do not decide."""
     quality: bool = Field(
         default=False,
         description="Check the quality afterwards: look for images of one person under several names, and for labels "
@@ -361,9 +374,9 @@ class TemplatesRequest(Request):
     )
     matcher: str = Field(default="", max_length=200, description="Name of the matcher that made the templates")
     version: str = Field(default="", max_length=200, description="Version of that matcher")
-    mapping: dict[str, Literal["male", "female"]] = Field(
+    mapping: dict[str, Meaning] = Field(
         default_factory=dict,
-        description="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it",
+        description="What label values mean, e.g. 0=male,1=female,-1=unknown; bare numbers are refused without it",
     )
     columns: TemplateColumns = TemplateColumns()
     retain_until: date | None = Field(

@@ -168,11 +168,13 @@ def test_missing_columns_of_a_given_table(tree: Tree, tmp_path: Path) -> None:
 
 
 def test_columns_may_be_named(tree: Tree) -> None:
-    folder = tree(TWO, labels_csv=LABELS.replace("file,gender", "Bild;Geschlecht").replace(",", ";"))
+    folder = tree(TWO, labels_csv=LABELS.replace("file,gender", "Motiv;Art").replace(",", ";"))
     unread = read_folder(folder)
     assert {image.label for image in unread.images} == {None}
-    assert "the columns Bild, Geschlecht" in said(unread, "table-not-used")
-    assert plain(read_folder(folder, columns={"file": "Bild", "gender": "Geschlecht"})) == LABELLED
+    assert "the columns Motiv, Art" in said(unread, "table-not-used")
+    assert plain(read_folder(folder, columns={"file": "Motiv", "gender": "Art"})) == LABELLED
+    by_number = read_folder(folder, columns={"file": "1", "gender": "2"})
+    assert plain(by_number) == LABELLED
 
 
 def test_several_tables_are_not_chosen_from(tree: Tree, tmp_path: Path) -> None:

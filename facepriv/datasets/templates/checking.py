@@ -16,7 +16,7 @@ from facepriv.datasets.gender_words import parse_gender
 from facepriv.datasets.label_tables import LabelRow, LabelTable
 from facepriv.datasets.templates.table import LONGEST_ID, RawChunk, Rows, TableOptions, TemplateTable
 from facepriv.errors import BadInputError
-from facepriv.types import FEMALE, MALE, Gender, Metric
+from facepriv.types import FEMALE, MALE, Meaning, Metric
 
 UNIT_WITHIN = 1e-3
 """How far the length of a row may be from 1 to count as unit: float16 keeps three digits."""
@@ -131,7 +131,7 @@ class Checker:
         options: TableOptions,
         *,
         metric: Metric | None = None,
-        mapping: Mapping[str, Gender] | None = None,
+        mapping: Mapping[str, Meaning] | None = None,
         labels: LabelTable | None = None,
     ) -> None:
         self._table, self._options = table, options

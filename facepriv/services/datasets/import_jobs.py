@@ -101,7 +101,7 @@ class ImportKind(Kind):
             given = request.source.path
             path = allowed_folder(settings, given) if request.source.closed else Path(given).absolute()
             update["source"] = request.source.model_copy(update={"path": str(path)})
-            update["labels"] = None if request.labels is None else str(Path(request.labels).absolute())
+            update["labels"] = tuple(str(Path(table).absolute()) for table in request.labels)
         return request.model_copy(update=update)
 
     def create(self, store: Store, settings: Settings, spec: ImportRequest, request: Request, actor: Actor) -> int:
@@ -163,9 +163,11 @@ class _Execution(LeasedJob):
         if dataset_id is None:
             self.heartbeat(READING, 0, 0)
             with ExitStack() as stack:
-                opened = read_source(self.settings, self.request, self.folder)
+                previews = self.request.preview and self.job.result is None
+                asks = previews and self.request.ask
+                opened = read_source(self.settings, self.request, self.folder, ask=asks)
                 source = self.run_in_thread(lambda check: stack.enter_context(opened))
-                if self.request.preview and self.job.result is None:
+                if previews:
                     self.store.datasets.check_name(self.request.name)
                     document = self.run_in_thread(lambda check: preview_document(source.read, source.problems))
                     self.store.jobs.await_confirmation(self.job_id, self.owner, json.dumps({"preview": document}))
@@ -237,7 +239,7 @@ def submit_upload(
     files: Sequence[tuple[str, IO[bytes]]],
     actor: Actor,
     *,
-    labels: tuple[str, IO[bytes]] | None = None,
+    labels: Sequence[tuple[str, IO[bytes]]] = (),
     **fields: Any,
 ) -> JobRecord:
     """Put uploaded files aside and their import into the queue.
@@ -247,7 +249,7 @@ def submit_upload(
     files
         Name and content of each image, or of one zip archive.
     labels
-        Name and content of a label table.
+        Name and content of each label table.
     fields
         Other fields of `ImportRequest`.
 
@@ -262,10 +264,10 @@ def submit_upload(
     uploads.check_files([name for name, _ in files])
     folder = make_folder(settings)
     try:
-        uploads.put_aside(folder, [content for _, content in files], None if labels is None else labels[1])
+        uploads.put_aside(folder, [content for _, content in files], [content for _, content in labels])
         request = ImportRequest(
             source=UploadSource(files=tuple(name for name, _ in files)),
-            labels=None if labels is None else labels[0],
+            labels=tuple(name for name, _ in labels),
             folder=folder.name,
             **fields,
         )
@@ -372,7 +374,7 @@ def _request(job: JobRecord) -> ImportRequest:
 
 
 def _essence(request: ImportRequest) -> ImportRequest:
-    return request.model_copy(update={"folder": "", "preview": False})
+    return request.model_copy(update={"folder": "", "preview": False, "ask": False})
 
 
 def _result(job: JobRecord) -> dict[str, Any]:

@@ -102,8 +102,9 @@ def import_dataset(
 
     Raises BadInputError if a field cannot be used, or nothing can be imported; then nothing is kept.
     """
-    labels = fields.pop("labels", None)
-    request = ImportRequest(source=PathSource(path=str(path)), labels=None if labels is None else str(labels), **fields)
+    given = fields.pop("labels", None)
+    labels = () if given is None else (given,) if isinstance(given, str | Path) else given
+    request = ImportRequest(source=PathSource(path=str(path)), labels=tuple(map(str, labels)), **fields)
     return _import_now(store, settings, request, on_progress)
 
 
@@ -126,24 +127,26 @@ def _import_now(store: Store, settings: Settings, request: ImportRequest, on_pro
 
 
 @contextmanager
-def read_source(settings: Settings, request: ImportRequest, folder: Path | None = None) -> Iterator[Source]:
+def read_source(
+    settings: Settings, request: ImportRequest, folder: Path | None = None, *, ask: bool = False
+) -> Iterator[Source]:
     """Read what an import is made from; what was unpacked for it may be gone when the block ends.
 
     Uploaded files lie in ``folder``, the import's own, and an archive is unpacked there; who made it removes it. By
-    default it is a temporary one. Raises BadInputError if nothing can be read, or pages may not import from there any
-    more.
+    default it is a temporary one. ``ask`` says that a preview is made, so that what is not decided is asked. Raises
+    BadInputError if nothing can be read, or pages may not import from there any more.
     """
     if isinstance(request.source, DemoSource):
         read = read_demo(images_per_subject=request.source.images_per_subject)
         yield Source(read, "demo faces of facepriv", _resume_key(settings, demo_folder(), {}, read))
         return
     with temporary_folder(settings) if folder is None else nullcontext(folder) as own:
-        yield _read_files(settings, request, own)
+        yield _read_files(settings, request, own, ask=ask)
 
 
-def _read_files(settings: Settings, request: ImportRequest, own: Path) -> Source:
+def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: bool = False) -> Source:
     problems: Sequence[Problem] = ()
-    labels, closed = None if request.labels is None else Path(request.labels), True
+    labels, closed = [Path(table) for table in request.labels], True
     if isinstance(request.source, UploadSource):
         path, labels, problems = uploads.lay_out(own, request.source.files, request.labels)
         called = uploads.shown(request.source.files[0]) if path.is_file() else "uploaded images"
@@ -176,7 +179,9 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path) -> Source
         "mapping": dict(request.mapping),
         "columns": request.columns.model_dump(exclude_none=True),
     }
-    read = read_folder(images, labels=labels, closed=closed, called=called, **options)
+    if request.subjects != "auto":  # so that what was interrupted by an earlier version can go on
+        options["subjects"] = request.subjects
+    read = read_folder(images, labels=labels, closed=closed, called=called, ask=ask, **options)
     others = {"several_faces": request.several_faces}
     return Source(read, called, _resume_key(settings, path, {**options, **others}, read), tuple(problems))
 

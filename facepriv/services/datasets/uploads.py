@@ -42,11 +42,10 @@ def make_folder(parent: Path) -> Path:
     return folder
 
 
-def put_aside(folder: Path, contents: Sequence[IO[bytes]], labels: IO[bytes] | None) -> None:
+def put_aside(folder: Path, contents: Sequence[IO[bytes]], labels: Sequence[IO[bytes]] = ()) -> None:
     """Write files into an import's folder; raises StoreError if that cannot be, as when the disk is full."""
     named = {str(number): content for number, content in enumerate(contents)}
-    if labels is not None:
-        named[_LABELS] = labels
+    named |= {_numbered(_LABELS, number): table for number, table in enumerate(labels)}
     try:
         (folder / _FILES).mkdir(mode=0o700)
         for name, content in named.items():
@@ -74,18 +73,19 @@ def cannot_write(error: OSError) -> StoreError:
     )
 
 
-def lay_out(folder: Path, names: Sequence[str], labels: str | None) -> tuple[Path, Path | None, list[Problem]]:
+def lay_out(folder: Path, names: Sequence[str], labels: Sequence[str]) -> tuple[Path, list[Path], list[Problem]]:
     """Return the files their own names again, since names may tell subject and label; what cannot be is told.
 
-    Done again after an interruption, it gives the same: the archive, or the folder of the images; the label table; and
+    Done again after an interruption, it gives the same: the archive, or the folder of the images; the label tables; and
     what was left out.
     """
     stored, target = folder / _FILES, folder / "upload"
-    table = None
-    if labels is not None:
-        table = _place(stored / _LABELS, folder / "table", labels) or stored / _LABELS
+    tables = []
+    for number, label in enumerate(labels):
+        aside = stored / _numbered(_LABELS, number)
+        tables.append(_place(aside, folder / _numbered("table", number), label) or aside)
     if len(names) == 1 and is_archive(names[0]):
-        return stored / "0", table, []
+        return stored / "0", tables, []
     problems = []
     taken: set[str] = set()
     target.mkdir(mode=0o700, exist_ok=True)
@@ -101,7 +101,11 @@ def lay_out(folder: Path, names: Sequence[str], labels: str | None) -> tuple[Pat
             sentence = f"The uploaded file {called} has a name that no file can have here and was left out; rename it."
             problems.append(Problem(called, "bad-name", sentence))
         taken.add(_bare(name).casefold())
-    return target, table, problems
+    return target, tables, problems
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-{number}" if number else name
 
 
 def shown(name: str) -> str:

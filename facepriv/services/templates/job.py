@@ -240,7 +240,7 @@ def submit_template_upload(
         raise _unknown_format(uploads.shown(name))
     folder = make_folder(settings)
     try:
-        uploads.put_aside(folder, [content], None if labels is None else labels[1])
+        uploads.put_aside(folder, [content], () if labels is None else [labels[1]])
         request = TemplatesRequest(
             source=UploadSource(files=(name,)),
             labels=None if labels is None else labels[0],

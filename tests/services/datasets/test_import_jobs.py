@@ -57,8 +57,10 @@ ADA = Actor("ada", "dashboard")
 
 def start(store: Store, settings: Settings, files=TWO, *, name="two", labels=TABLE, **fields) -> int:
     """Put uploaded files into the queue; no worker is started."""
-    table = None if labels is None else ("labels.csv", stream(labels))
-    return submit_upload(store, settings, [(n, stream(d)) for n, d in files], ADA, name=name, labels=table, **fields).id
+    tables = [] if labels is None else [("labels.csv", stream(labels))]
+    return submit_upload(
+        store, settings, [(n, stream(d)) for n, d in files], ADA, name=name, labels=tables, **fields
+    ).id
 
 
 def start_path(store: Store, settings: Settings, path: Path, *, name="here", **fields) -> int:

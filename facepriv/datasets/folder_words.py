@@ -1,0 +1,439 @@
+"""What a folder's name says when it names no person: wrapper, split, expression, gender, race, age.
+
+A name that could be a person's (Black, Donna, Nam) sorts only among its like: where all folders beside it sort in the
+same way, or the word for the other gender of its language is there too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from facepriv.datasets.gender_words import GENDER_FOLDERS
+from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word
+from facepriv.types import FEMALE, MALE
+
+WRAPPERS = frozenset(
+    [
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "photos",
+        "photo",
+        "pictures",
+        "picture",
+        "pics",
+        "pic",
+        "faces",
+        "face",
+        "data",
+        "dataset",
+        "datasets",
+        "original",
+        "originals",
+        "raw",
+        "jpg",
+        "jpeg",
+        "png",
+        "aligned",
+        "cropped",
+        "crop",
+        "crops",
+        "full",
+        "all",
+        "input",
+        "output",
+        "samples",
+        "sample",
+        "upload",
+        "uploads",
+        "files",
+        "bilder",
+        "bild",
+        "fotos",
+        "foto",
+        "gesichter",
+        "imágenes",
+        "imagenes",
+        "rostros",
+        "caras",
+        "visages",
+        "volti",
+        "immagini",
+        "rostos",
+        "imagens",
+        "лица",
+        "фото",
+        "изображения",
+        "画像",
+        "写真",
+        "顔",
+        "图片",
+        "图像",
+        "照片",
+        "人脸",
+        "사진",
+        "얼굴",
+        "yüzler",
+        "fotoğraflar",
+        "gezichten",
+        "twarze",
+        "zdjęcia",
+    ]
+)
+"""Names that say that images are inside."""
+SPLITS = frozenset(
+    [
+        "train",
+        "training",
+        "trainset",
+        "test",
+        "testing",
+        "testset",
+        "val",
+        "valid",
+        "validation",
+        "dev",
+        "development",
+        "eval",
+        "evaluation",
+        "probe",
+        "gallery",
+        "holdout",
+        "unseen",
+        "query",
+    ]
+)
+_CONDITIONS = frozenset(
+    [
+        "neutral",
+        "smile",
+        "smiling",
+        "happy",
+        "happiness",
+        "sad",
+        "sadness",
+        "angry",
+        "anger",
+        "fear",
+        "fearful",
+        "disgust",
+        "disgusted",
+        "surprise",
+        "surprised",
+        "contempt",
+        "calm",
+        "front",
+        "frontal",
+        "left",
+        "right",
+        "profile",
+        "side",
+        "up",
+        "down",
+        "glasses",
+        "noglasses",
+        "mask",
+        "masked",
+        "nomask",
+        "unmasked",
+        "indoor",
+        "outdoor",
+        "real",
+        "fake",
+    ]
+)
+_RACES = frozenset(
+    [
+        "asian",
+        "black",
+        "white",
+        "indian",
+        "latino",
+        "latina",
+        "hispanic",
+        "caucasian",
+        "african",
+        "european",
+        "arab",
+        "oriental",
+        "mongoloid",
+        "negroid",
+        "caucasoid",
+        "brown",
+        "mixed",
+        "multiracial",
+        "asians",
+        "blacks",
+        "whites",
+        "indians",
+        "latinos",
+        "hispanics",
+        "caucasians",
+        "africans",
+        "race_asian",
+        "race_black",
+        "race_white",
+    ]
+)
+_RACE_PHRASES = frozenset(
+    [
+        "east asian",
+        "south asian",
+        "southeast asian",
+        "west asian",
+        "middle eastern",
+        "african american",
+        "latino hispanic",
+        "native american",
+        "pacific islander",
+        "sub saharan",
+        "south indian",
+    ]
+)
+_AGES = frozenset(
+    [
+        "child",
+        "children",
+        "kid",
+        "kids",
+        "teen",
+        "teens",
+        "teenager",
+        "teenagers",
+        "baby",
+        "babies",
+        "toddler",
+        "toddlers",
+        "infant",
+        "infants",
+        "adult",
+        "adults",
+        "young",
+        "youth",
+        "old",
+        "older",
+        "elderly",
+        "senior",
+        "seniors",
+        "aged",
+        "middle",
+        "middleaged",
+        "minor",
+        "minors",
+        "kinder",
+        "erwachsene",
+        "niños",
+        "adultos",
+        "enfants",
+        "adultes",
+    ]
+)
+_AGE = re.compile(
+    r"(?:age[_ -]?)?\d{1,3}\s?(?:-|_|to)\s?\d{1,3}|(?:age|aged|age_group)[_ -]?\d{1,3}|\d{1,2}0s|\d{1,3}\+"
+)
+_NOISE = WRAPPERS | frozenset(
+    [
+        "only",
+        "class",
+        "classes",
+        "category",
+        "label",
+        "labels",
+        "gender",
+        "genders",
+        "sex",
+        "people",
+        "persons",
+        "person",
+        "folder",
+        "group",
+        "groups",
+        "celebs",
+        "celebrities",
+        "the",
+        "of",
+        "and",
+        "s",
+        "my",
+        "our",
+        "eyes",
+    ]
+)
+Kind = str
+"""``wrapper``, ``split``, ``condition``, ``gender``, ``race``, ``age`` or ``bucket``."""
+
+
+@dataclass(frozen=True)
+class FolderName:
+    """What one folder's name says by itself."""
+
+    kinds: frozenset[Kind]
+    """Empty where a part of the name is none of the words."""
+    label: int | None = None
+    languages: frozenset[str] = frozenset()
+    """Languages in which it is a word for a gender."""
+    attribute: str = ""
+    """The race or age, as it is written."""
+    numbered: bool = False
+    """Whether a number follows, so that the folder may be one person's: ``female_012``."""
+
+
+@cache
+def read_name(name: str) -> FolderName:
+    """Read one folder's name."""
+    folded = fold_word(name)
+    spaced = " ".join(re.split(r"[\s_\-.()\[\]&,']+", folded)).strip()
+    if _AGE.fullmatch(folded):
+        return FolderName(frozenset(["age"]), attribute=name)
+    if spaced in _RACE_PHRASES:
+        return FolderName(frozenset(["race"]), attribute=name)
+    if spaced in WORDS and len(spaced) > 1:
+        return FolderName(frozenset(["gender"]), WORDS[spaced], WORD_LANGUAGES[spaced])
+    if len(spaced) == 1 and spaced in WORDS:
+        return FolderName(frozenset(["gender"]), WORDS[spaced], WORD_LANGUAGES[spaced])
+    kinds: set[Kind] = set()
+    labels: set[int] = set()
+    languages: frozenset[str] | None = None
+    attributes: list[str] = []
+    numbered = False
+    for token in spaced.split():
+        kind = _kind_of_token(token)
+        if token.isdecimal():
+            numbered = True
+        elif token in WORDS and len(token) > 1:
+            labels.add(WORDS[token])
+            spoken = WORD_LANGUAGES[token]
+            languages = spoken if languages is None else languages & spoken
+            kinds.add("gender")
+        elif kind is None:
+            return FolderName(frozenset())
+        else:
+            kinds.add(kind)
+            if kind in ("race", "age"):
+                attributes.append(token)
+    if len(labels) > 1:
+        return FolderName(frozenset())
+    label = next(iter(labels), None)
+    if numbered:
+        return FolderName(frozenset(), label, languages or frozenset(), numbered=True)
+    attribute = " ".join(attributes) if {"race", "age"} & kinds else ""
+    return FolderName(frozenset(kinds), label, languages or frozenset(), attribute)
+
+
+def _kind_of_token(token: str) -> Kind | None:
+    for kind, words in (
+        ("split", SPLITS),
+        ("condition", _CONDITIONS),
+        ("race", _RACES),
+        ("age", _AGES),
+        ("wrapper", _NOISE),
+    ):
+        if token in words:
+            return kind
+    return "age" if _AGE.fullmatch(token) else None
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """What the folders of a data set say besides who is on its images."""
+
+    labels: Mapping[str, int | None] = field(default_factory=dict)
+    """Label by file name, of those in folders for a gender."""
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Race and age group by file name, as the folders write them."""
+    naming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The folders of each file that may name somebody."""
+    sorted_by: tuple[Kind, ...] = ()
+    """How folders sort."""
+    letters: str = ""
+    """Language of single letters that were read as genders."""
+
+
+def sort_folders(names: Sequence[str]) -> Sorting:
+    """Tell folders that sort from folders that may name people."""
+    children: dict[str, set[str]] = {}
+    parts_of = {name: name.split("/")[:-1] for name in names}
+    for parts in parts_of.values():
+        for depth, part in enumerate(parts):
+            children.setdefault("/".join(parts[:depth]), set()).add(part)
+    spoken = _spoken(children.values())
+    letters, letter_language = _letters(children.values())
+    sorting_of = {above: _sorting(inside, spoken, letters) for above, inside in children.items()}
+    labels: dict[str, int | None] = {}
+    attributes: dict[str, dict[str, str]] = {}
+    naming: dict[str, tuple[str, ...]] = {}
+    used: set[Kind] = set()
+    for name, parts in parts_of.items():
+        found: set[int] = set()
+        kept: list[str] = []
+        for depth, part in enumerate(parts):
+            said = sorting_of["/".join(parts[:depth])].get(part)
+            if said is None:
+                kept.append(part)
+                continue
+            if said.label is not None:
+                found.add(said.label)
+            if said.numbered:
+                kept.append(part)
+            used |= said.kinds
+            for kind, key in (("race", "race"), ("age", "age_group")):
+                if kind in said.kinds and said.attribute:
+                    attributes.setdefault(name, {})[key] = said.attribute
+        labels[name] = found.pop() if len(found) == 1 else None
+        naming[name] = tuple(kept)
+    return Sorting(labels, attributes, naming, tuple(sorted(used - {"wrapper"})), letter_language)
+
+
+def _spoken(levels: Iterable[set[str]]) -> set[str]:
+    """Return the languages of which words for both genders are there."""
+    labels_of: dict[str, set[int]] = {}
+    for inside in levels:
+        for part in inside:
+            said = read_name(part)
+            if said.label is not None:
+                for language in said.languages:
+                    labels_of.setdefault(language, set()).add(said.label)
+    return {language for language, labels in labels_of.items() if len(labels) == 2}
+
+
+def _letters(levels: Iterable[set[str]]) -> tuple[dict[str, int], str]:
+    """Return the labels of folders called by one letter, where all of a level are both letters of one pair."""
+    pairs: set[tuple[str, str]] = set()
+    language = ""
+    for inside in levels:
+        folded = {fold_word(part) for part in inside}
+        if len(folded) == 2 and all(len(part) == 1 for part in folded):
+            fitting = [pair for pair in LETTER_PAIRS if {pair.male, pair.female} == folded]
+            found = {(pair.male, pair.female) for pair in fitting}
+            if len(found) == 1:
+                pairs |= found
+                language = fitting[0].language
+    if len(pairs) != 1:
+        return {}, ""
+    ((male, female),) = pairs
+    return {male: MALE, female: FEMALE}, language
+
+
+def _sorting(inside: set[str], spoken: set[str], letters: Mapping[str, int]) -> dict[str, FolderName]:
+    """Return what the folders of one level say, those that may name somebody left out."""
+    said = {part: read_name(part) for part in inside}
+    sorting: dict[str, FolderName] = {}
+    whole = bool(inside) and all(each.kinds for each in said.values())
+    folded = {fold_word(part) for part in inside}
+    for part, each in said.items():
+        plain = fold_word(part)
+        if letters and plain in letters and folded <= letters.keys():
+            sorting[part] = FolderName(frozenset(["gender"]), letters[plain])
+        elif each.label is not None and (plain in GENDER_FOLDERS or each.languages & spoken):
+            # Words for both genders are there, or one that is nobody's name.
+            if each.kinds or each.numbered:
+                sorting[part] = each
+        elif (each.kinds and each.kinds <= {"wrapper", "split", "condition"}) or (
+            whole and len(inside) > 1 and each.kinds and "gender" not in each.kinds
+        ):
+            sorting[part] = each
+    return sorting
