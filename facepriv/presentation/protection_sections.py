@@ -52,6 +52,7 @@ RENEWABLE = {
     "no": "Replacing stolen templates: not possible for everybody; a stolen one may stay valid.",
 }
 """How far each requirement is met, in plain words."""
+NOT_TRIED = "not tried"
 _NOT_COVERED_TITLE = "What this does not cover"
 _BY_ANALYSIS = "not measured; follows from how the protection works"
 _COLUMNS: dict[Comparison, str] = {
@@ -93,15 +94,19 @@ def _plain_sentences(result: ProtectionResult, card: ProtectionCard) -> Iterator
         (card.renewable, RENEWABLE),
     ):
         yield sentences[requirement.met]
-    yield (
-        "Key: keep it apart from the protected templates. facepriv writes it to a file of its own and keeps no copy."
-        if card.keyed
-        else "Key: there is none, so nothing needs to be kept secret but the original templates."
-    )
+    yield f"Key: {_key(card)}"
     yield (
         "Not covered: images, from which anyone can compute unprotected templates; other attributes, such as age; the "
         f"owner, and whoever holds the key. See “{_NOT_COVERED_TITLE}”."
     )
+
+
+def _key(card: ProtectionCard) -> str:
+    if card.keyed:
+        return "keep it apart from the protected templates. facepriv writes it to a file of its own and keeps no copy."
+    if _map_is_secret(card):
+        return "there is none. The map must be kept secret instead, since with it templates can be turned back."
+    return "there is none, so nothing needs to be kept secret but the original templates."
 
 
 def _recognition(audit: TemplateAudit) -> str:
@@ -190,7 +195,8 @@ def holders_section(card: ProtectionCard, releases: Sequence[date]) -> Section:
         },
         {
             "What": "Map (map.npz, map.onnx)",
-            "Who holds it": "production; it is the same for everybody and holds no key. Take it as known to attackers",
+            "Who holds it": "production; it is the same for everybody and holds no key. "
+            + ("Keep it secret" if _map_is_secret(card) else "Take it as known to attackers"),
             "What it allows": ("protecting new templates with the key" if card.keyed else "protecting new templates")
             + ("; mapping probes, without the key" if card.probes == "mapped" else ""),
         },
@@ -216,6 +222,11 @@ def holders_section(card: ProtectionCard, releases: Sequence[date]) -> Section:
     return Section("Who holds what", (Table("holders", "", rows), Text(told, "note")))
 
 
+def _map_is_secret(card: ProtectionCard) -> bool:
+    """Return whether whoever holds the map can turn templates back without anything else."""
+    return not card.keyed and card.irreversible.met == "no"
+
+
 def _allowed_by_key(card: ProtectionCard) -> str:
     if not card.keyed:
         return NOTHING
@@ -236,10 +247,7 @@ def _leak_blocks(document: ProtectionDocument) -> Iterator[Block]:
         "guesses, or of the opposite guesses where these are right more often; 50 % is guessing. Brackets hold 95 % "
         "intervals over people."
     )
-    rows = [
-        _state_row(title, _strongest(before, state), _strongest(chosen, state))
-        for state, title in KNOWLEDGE_TITLES.items()
-    ]
+    rows = [_state_row(state, _strongest(before, state), _strongest(chosen, state)) for state in KNOWLEDGE_TITLES]
     yield Table("states", "Strongest attacker in each state of knowledge", rows)
     chance = chosen.chance
     yield Text(
@@ -264,12 +272,14 @@ def _strongest(audit: TemplateAudit, state: KnowledgeState) -> TemplateAttack | 
     return max(of_state, key=lambda attack: attack.reversed_accuracy.value or 0.0, default=None)
 
 
-def _state_row(title: str, before: TemplateAttack | None, after: TemplateAttack | None) -> Row:
+def _state_row(state: KnowledgeState, before: TemplateAttack | None, after: TemplateAttack | None) -> Row:
+    # Nobody knows of a protection where there is none yet.
+    missing = "does not apply" if state == "aware" else NOT_TRIED
     return {
-        "Attacker": title,
-        "Before: strongest": "does not apply" if before is None else before.attacker,
+        "Attacker": KNOWLEDGE_TITLES[state],
+        "Before: strongest": missing if before is None else before.attacker,
         "Right before": NOTHING if before is None else within(before.reversed_accuracy),
-        "After: strongest": "not tried" if after is None else after.attacker,
+        "After: strongest": NOT_TRIED if after is None else after.attacker,
         "Right after": NOTHING if after is None else within(after.reversed_accuracy),
     }
 

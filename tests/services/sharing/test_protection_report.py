@@ -12,6 +12,7 @@ from facepriv.presentation.protection_sections import (
     IRREVERSIBLE,
     RENEWABLE,
     UNLINKABLE,
+    holders_section,
     plain_section,
     requirements_section,
 )
@@ -129,7 +130,8 @@ def test_without_other_people_it_says_that_figures_flatter(settings: Settings, t
         report = report_of_protection(store, 1)
     assert any("none were tried, so the figures above flatter" in item for item in bullets(report))
     states = {row["Attacker"]: row for row in table(report, "states")}
-    assert states[KNOWLEDGE_TITLES["other-people"]]["After: strongest"] == "not tried"
+    row = states[KNOWLEDGE_TITLES["other-people"]]
+    assert row["Before: strongest"] == row["After: strongest"] == "not tried"
 
 
 @pytest.mark.parametrize("name", protections.names())
@@ -142,7 +144,12 @@ def test_every_protection_says_what_it_meets_and_who_holds_what(document: Protec
     assert IRREVERSIBLE[card.irreversible.met] in said
     assert UNLINKABLE[card.unlinkable.met] in said
     assert RENEWABLE[card.renewable.met] in said
-    assert any("there is none, so nothing" in item for item in said) is not card.keyed
+    (key,) = [item for item in said if item.startswith("Key: ")]
+    assert ("keep it apart" in key) is card.keyed
+    assert ("The map must be kept secret" in key) is (name == "transport"), "which whoever holds the map can undo"
+    (rows,) = [one.rows for one in holders_section(card, []).blocks if isinstance(one, Table)]
+    (holder,) = [row["Who holds it"] for row in rows if row["What"].startswith("Map")]
+    assert ("Keep it secret" in holder) is (name == "transport")
 
 
 def test_who_holds_the_key_and_how_often_it_was_released(store: Store, tmp_path):
