@@ -54,6 +54,22 @@ FACTS: dict[str, Facts] = {
     "adience-aligned": Facts(
         "adience", 12, 3, 5, 5, 2, identities="groups", attributes=frozenset({"age", "age_group"})
     ),
+    "imdb-wiki": Facts("imdb-wiki", 12, 4, 6, 5, 1, attributes=frozenset({"age"})),
+    "imdb-wiki-mat": Facts("imdb-wiki", 12, 4, 6, 5, 1, attributes=frozenset({"age"})),
+    "celeba-hq": Facts("celeba-hq", 12, 4, 6, 6),
+    "celeba-hq-mask": Facts("celeba-hq", 12, 12, 6, 6, identities="none"),
+    "afad": Facts("afad", 12, 12, 6, 6, identities="none", attributes=frozenset({"age"})),
+    "bfw": Facts("bfw", 12, 4, 6, 6, attributes=frozenset({"race"})),
+    "diveface": Facts("diveface", 12, 4, 6, 6, attributes=frozenset({"race"})),
+    "diveface-4k": Facts("diveface", 12, 4, 6, 6, attributes=frozenset({"race"})),
+    "facescrub": Facts("facescrub", 12, 4, 6, 6),
+    "cfd": Facts("cfd", 12, 4, 6, 6, attributes=frozenset({"race"})),
+    "morph": Facts("morph", 12, 4, 6, 6, attributes=frozenset({"age"})),
+    "agedb": Facts("agedb", 12, 4, 6, 6, attributes=frozenset({"age"})),
+    "ar": Facts("ar", 12, 4, 6, 6),
+    "frgc": Facts("frgc", 12, 4, 0, 0, 12),
+    "rfw": Facts("rfw", 12, 4, 0, 0, 12, attributes=frozenset({"race"})),
+    "casia-webface": Facts("casia-webface", 12, 4, 0, 0, 12),
     "csv": Facts("csv", 12, 4, 6, 6, attributes=frozenset({"age", "race"})),
     "folders": Facts("folders", 12, 4, 6, 6),
     "flat": Facts("flat", 12, 4, 0, 0, 12),
@@ -304,6 +320,97 @@ def _adience_aligned(make: _Maker) -> None:
     _adience_folds(make, "aligned/{account}/landmark_aligned_face.{face}.{original}")
 
 
+def _imdb_wiki_rows(make: _Maker) -> list[tuple[str, str]]:
+    rows = []
+    for number, person, photo, source in make.take(2, 2, 3):
+        born = 1990 + number
+        name = f"{number:02}/1000{number}_{born}-05-0{number + 1}_{born + 20 + photo}.jpg"
+        make.image(f"wiki_crop/{name}", source)
+        # As published: a gender that is not known.
+        known = (number, photo) != (0, 2)
+        rows.append((name, ("1.0" if person.gender == "male" else "0.0") if known else "NaN"))
+    return rows
+
+
+def _imdb_wiki(make: _Maker) -> None:
+    make.text("wiki.csv", "full_path,gender", *(f"{name},{gender}" for name, gender in _imdb_wiki_rows(make)))
+
+
+def _imdb_wiki_mat(make: _Maker) -> None:
+    import numpy as np
+    import scipy.io
+
+    rows = [*_imdb_wiki_rows(make), ("99/9999_1950-01-01_2000.jpg", "0.0")]
+    listed = {
+        "full_path": np.array([name for name, _ in rows], dtype=object),
+        "gender": np.array([float(gender) for _, gender in rows]),
+    }
+    scipy.io.savemat(make.folder / "wiki_crop" / "wiki.mat", {"wiki": listed})
+
+
+def _celeba_hq(make: _Maker, *, identities: bool = True) -> None:
+    rows, mapping, people = [], ["idx orig_idx orig_file"], []
+    for number, person, photo, source in make.take(2, 2, 3):
+        image = number * 3 + photo
+        make.image(f"CelebA-HQ-img/{image}.jpg", source)
+        male = 1 if person.gender == "male" else -1
+        rows.append(f"{image}.jpg  {' '.join(str(male if a == 'Male' else -male) for a in _CELEBA)}")
+        mapping.append(f"{image}    {119613 + image}    {119614 + image:06}.jpg")
+        people.append(f"{119614 + image:06}.jpg {2880 + number}")
+    make.text("CelebAMask-HQ-attribute-anno.txt", "12", " ".join(_CELEBA), *rows)
+    if identities:
+        make.text("CelebA-HQ-to-CelebA-mapping.txt", *mapping)
+        make.text("identity_CelebA.txt", *people)
+
+
+def _celeba_hq_mask(make: _Maker) -> None:
+    _celeba_hq(make, identities=False)
+
+
+_NAMES: dict[str, str] = {
+    "afad": "AFAD-Full/{age}/{code}/{image}-0.jpg",
+    "bfw": "face-samples/{race}_{gender}s/n{number:06}/{photo:04}_01.jpg",
+    "diveface": "Group{group}_{Gender}/5062{number}@N07/31641{photo}_0.jpg",
+    "diveface-4k": "{hm}{abn}4K_120/5062{number}@N07_identity_0/31641{photo}_0.jpg",
+    "facescrub": "facescrub/{act}/faces/Person_{number}/Person_{number}_{image}_{photo}.jpg",
+    "cfd": "CFD Version 3.0/Images/CFD/{abn}{F}-00{number}/CFD-{abn}{F}-00{number}-01{photo}-N.jpg",
+    "morph": "Album2/0000{number}3_{photo}{F}{age}.JPG",
+    "agedb": "AgeDB/{image}_Person{number}_{age}_{f}.jpg",
+    "ar": "{mw}-00{number}-0{photo}.jpg",
+    "frgc": "nd1/0246{number}d{image}.jpg",
+    "rfw": "test/data/{Race}/m.0c7m{number}/m.0c7m{number}_000{photo}.jpg",
+    "casia-webface": "CASIA-WebFace/000004{number}/00{photo}.jpg",
+}
+"""Patterns of the data sets whose names tell all that they tell."""
+
+
+def _named(kind: str) -> Callable[[_Maker], None]:
+    def fill(make: _Maker) -> None:
+        for number, person, photo, source in make.take(2, 2, 3):
+            male = person.gender == "male"
+            told = {
+                "act": "actors" if male else "actresses",
+                "abn": "AB"[number % 2],
+                "age": person.age,
+                "code": "111" if male else "112",
+                "f": person.gender[0],
+                "F": person.gender[0].upper(),
+                "gender": person.gender,
+                "Gender": person.gender.capitalize(),
+                "group": 1 + number % 3,
+                "hm": "H" if male else "M",
+                "image": number * 3 + photo,
+                "mw": "m" if male else "w",
+                "number": number,
+                "photo": photo + 1,
+                "race": ("asian", "black")[number % 2],
+                "Race": ("Asian", "African")[number % 2],
+            }
+            make.image(_NAMES[kind].format(**told), source)
+
+    return fill
+
+
 def _csv(make: _Maker) -> None:
     genders = {"female": ["f", "Female", "WOMAN"], "male": ["m", "Male", "man"]}
     rows = []
@@ -338,6 +445,11 @@ _MAKERS: dict[str, Callable[[_Maker], None]] = {
     "vggface2": _vggface2,
     "adience": _adience,
     "adience-aligned": _adience_aligned,
+    "imdb-wiki": _imdb_wiki,
+    "imdb-wiki-mat": _imdb_wiki_mat,
+    "celeba-hq": _celeba_hq,
+    "celeba-hq-mask": _celeba_hq_mask,
+    **{kind: _named(kind) for kind in _NAMES},
     "csv": _csv,
     "folders": _folders,
     "flat": _flat,

@@ -52,9 +52,9 @@ class CelebAReader:
         numbers = {name: match[1] for name, match in parsed.items()}
         refuse_copies(numbers, "CelebA")
         attributes = _attributes(folder, files, labels) if labels is None else labels
-        genders, gender_problems = ({}, []) if attributes is None else _read_attributes(attributes)
+        genders, gender_problems = ({}, []) if attributes is None else read_attributes(attributes)
         identities = find_list_file(folder, files, *_IDENTITIES)
-        people, people_problems = (None, []) if identities is None else _read_identities(identities)
+        people, people_problems = (None, []) if identities is None else read_identities(identities)
         problems += [*gender_problems, *people_problems]
         present = set(numbers.values())
         table = "" if attributes is None else attributes.name
@@ -102,10 +102,10 @@ def _attributes(folder: Path, files: Files, labels: Path | None) -> Path | None:
     return labels if labels.name.casefold() in _ATTRIBUTES else None
 
 
-def _read_attributes(path: Path) -> tuple[dict[str, int], list[Problem]]:
+def read_attributes(path: Path) -> tuple[dict[str, int], list[Problem]]:
     """Return the label by image number, and problems."""
     labels: dict[str, int] = {}
-    lines = _split_lines(path)
+    lines = split_lines(path)
     _, first = next(lines, (0, []))
     claimed = int(first[0]) if len(first) == 1 and first[0].isdecimal() else None
     _, header = (0, first) if claimed is None else next(lines, (0, []))
@@ -137,11 +137,11 @@ def _read_attributes(path: Path) -> tuple[dict[str, int], list[Problem]]:
     return labels, problems
 
 
-def _read_identities(path: Path) -> tuple[dict[str, str], list[Problem]]:
+def read_identities(path: Path) -> tuple[dict[str, str], list[Problem]]:
     """Return the subject by image number, and problems."""
     subjects: dict[str, str] = {}
     bad_rows: list[str] = []
-    for line, row in _split_lines(path):
+    for line, row in split_lines(path):
         if len(row) == 2 and row[1].isdecimal():
             subjects[row[0].rpartition(".")[0]] = str(int(row[1]))
         else:
@@ -154,7 +154,7 @@ def _read_identities(path: Path) -> tuple[dict[str, str], list[Problem]]:
     )
 
 
-def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the cells of every line that is not blank, split at commas or spaces."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:

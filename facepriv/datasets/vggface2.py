@@ -16,6 +16,7 @@ from facepriv.datasets.files import Files
 from facepriv.datasets.gender_words import parse_gender
 from facepriv.datasets.label_tables import LabelRow, LabelTable
 from facepriv.datasets.labelling import label_by_subject
+from facepriv.datasets.layouts import BY_NAME
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.errors import BadInputError
@@ -37,6 +38,8 @@ class VggFace2Reader:
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the names of folders and files, which no other data set has."""
         matching = count_matching(files.images, _FILE.fullmatch)
+        if count_matching(files.images, BY_NAME["bfw"].pattern.fullmatch):
+            return None  # a choice of its images, sorted by race and gender
         if not matching or (labels is not None and labels.name.casefold() != _TABLE):
             return None
         return f"{matching:,} images are named like n000001/0019_01.jpg"
