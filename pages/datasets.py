@@ -34,7 +34,7 @@ PURGED = "_purged"
 """Report of this session's last purge, until it was shown."""
 IMAGE_TYPES = [
     *("jpg", "jpeg", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jp2", "j2k", "tga", "pcx", "sgi", "ras"),
-    *("ppm", "pgm", "pbm", "bz2", "gz", "xz", "zip"),
+    *("ppm", "pgm", "pbm", "bz2", "gz", "xz", "zip", "tar", "tgz", "tbz2", "txz", "zst", "7z", "rar"),
 ]
 SEVERAL_FACES = {
     "refuse": "none: no usable face",
@@ -145,6 +145,12 @@ def upload(store: Store) -> None:
             key=f"upload_several-{turn}",
             help=help_of(ImportRequest, "several_faces"),
         )
+        encoding = st.text_input(
+            "Encoding of names in the archive (optional)",
+            key=f"upload_encoding-{turn}",
+            placeholder="e.g. cp932",
+            help=help_of(ImportRequest, "name_encoding"),
+        )
         checked = st.checkbox(
             "Check the quality afterwards", True, key=f"upload_quality-{turn}", help=help_of(ImportRequest, "quality")
         )
@@ -155,7 +161,7 @@ def upload(store: Store) -> None:
         st.error("Enter a name for the data set and press Preview again.")
         return
     if folder is None and not images:
-        st.error("Choose images or one zip archive and press Preview again.")
+        st.error("Choose images or one archive and press Preview again.")
         return
     fields: dict[str, Any] = {
         **labelling,
@@ -165,6 +171,7 @@ def upload(store: Store) -> None:
         "preview": True,
         "quality": checked,
         "several_faces": several,
+        "name_encoding": encoding.strip() or None,
     }
     with errors_shown():
         if folder is not None:
@@ -201,7 +208,7 @@ def browse(roots: list[str], turn: int) -> str:
 def files(turn: int) -> tuple[Any, Any]:
     """Ask for images or an archive, and for a label table."""
     images = st.file_uploader(
-        "Images, or one zip archive",
+        "Images, or one archive (zip, tar)",
         type=IMAGE_TYPES,
         accept_multiple_files=True,
         key=f"upload_images-{turn}",

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from facepriv.types import Problem
 
 
-@with_fields(ImportRequest, only=["name", "labels", "format", "subjects", "several_faces", "retain_until"])
+@with_fields(
+    ImportRequest,
+    only=["name", "labels", "format", "subjects", "name_encoding", "several_faces", "retain_until"],
+)
 @with_fields(Columns, into="columns", option="--{}-column")
 def import_command(
     path: Annotated[Path, typer.Argument(help="Folder or zip archive of images, or a file of templates.")],
@@ -133,7 +136,7 @@ def _holds_templates(path: Path) -> bool:
 def _refuse_options_of_images(preview: bool, fields: dict[str, Any], columns: dict[str, Any]) -> None:
     """Refuse options that a file of templates has no use for."""
     given = ["--preview"] * preview + ["--format"] * ("format" in fields)
-    given += ["--several-faces"] * ("several_faces" in fields)
+    given += [f"--{name.replace('_', '-')}" for name in ("name_encoding", "several_faces") if name in fields]
     given += [f"--{role}-column" for role in ("age", "race") if role in columns]
     if given:
         raise typer.BadParameter("It is for images, and this is a file of templates.", param_hint=given[0])

@@ -87,7 +87,7 @@ def _files(read: ReadResult, earlier: Sequence[Problem]) -> dict[str, int] | Non
     """Return how many files were found, and what becomes of them; those left out before count among them."""
     if read.files is None:
         return None
-    before = sum(map(problem_count, earlier))
+    before = sum(problem_count(problem) for problem in earlier if problem.code != "name-encoding")
     return {
         "found": read.files.found + before,
         "images": read.files.images,

@@ -21,7 +21,7 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import READABLE
 from facepriv.registry import Registry
 from facepriv.types import Meaning, Problem
-from facepriv.wording import count, listed
+from facepriv.wording import count, listed, some
 
 READERS: Registry[DatasetReader] = Registry(
     "data set format",
@@ -168,11 +168,13 @@ def _no_images(files: Files, called: str) -> BadInputError:
     if not files.total:
         came = "holds no images: it is empty"
     else:
-        _, reasons = account(files, (), (), files.problems)
+        _, reasons = account(files, (), files.tables, files.problems)
         kinds = {"table": len(files.tables), "other file": len(files.others) + len(files.left_out)}
         held = " and ".join(count(number, kind) for kind, number in kinds.items() if number)
-        first = " ".join(problem.sentence for problem in [*files.problems, *reasons][:2])
-        came = f"holds no images, only {held}. {first}"
+        named = f" ({some(files.tables, 3)})" if files.tables else ""
+        told = [problem for problem in [*files.problems, *reasons] if problem.code != "table-not-used"]
+        first = " ".join(problem.sentence for problem in told[:2])
+        came = f"holds no images, only {held}{named}. {first}".rstrip()
     return BadInputError(
         f"{called} {came.rstrip('.')}; name a folder or an archive with {READABLE} files in it.", code="no-images"
     )

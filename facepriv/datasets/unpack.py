@@ -1,12 +1,10 @@
-"""Safe unpacking of an uploaded zip."""
+"""Safe unpacking of an uploaded zip or tar archive."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import shutil
-import stat
-import struct
 import tempfile
 import unicodedata
 import zipfile
@@ -16,24 +14,23 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from facepriv.datasets.archive_entries import Entry
+from facepriv.datasets.archive_names import check_encoding
 from facepriv.datasets.files import is_litter, printable
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.zip_directory import measure_directory
+from facepriv.datasets.tar_entries import find_form, tar_entries
+from facepriv.datasets.zip_entries import zip_entries
 from facepriv.errors import BadInputError, StoreError
+from facepriv.imaging.file_formats import is_image_name
 from facepriv.types import Problem
 
 MAX_RATIO = 200
 """Most unpacked bytes for one packed byte: photos stay under 5 even as bitmaps, tables under 50, bombs near 1,000."""
 RATIO_FROM = 1 << 20
 """Unpacked bytes of an entry from which its ratio is looked at: small files of text may pack very well."""
-DIRECTORY_BYTES = 1024
-"""Most bytes of an archive's directory for one entry, on average: a long name and some extra fields."""
-SPARE_ENTRIES = 100
-"""Entries that are added to an archive's own in that average, so that small archives may hold a long comment."""
 _CHUNK = 1 << 18
 _ARCHIVE_NAMES = ".zip .tar .gz .tgz .bz2 .tbz .xz .txz .zst .7z .rar .jar"
 _ARCHIVES = frozenset(_ARCHIVE_NAMES.split())
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     "unsafe-path": (
@@ -68,6 +65,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The archive's entry {name} is packed by a method that is not read; pack it again as an ordinary zip.",
         "{n} entries of the archive ({first}) are packed by a method that is not read; pack them as an ordinary zip.",
     ),
+    "system-file": (
+        "The archive's entry {name} is hidden or a leftover of an operating system and was left out.",
+        "{n} entries of the archive ({first}) are hidden or leftovers of an operating system and were left out.",
+    ),
     "broken-entry": (
         "The archive's entry {name} is damaged and was not unpacked; pack or upload it again.",
         "{n} entries of the archive ({first}) are damaged and were not unpacked; pack or upload them again.",
@@ -96,11 +97,19 @@ def whole_folder(target: Path, name: str) -> Iterator[Path]:
 
 
 def unpack(
-    archive: Path, target: Path, *, name: str, max_entries: int, max_bytes: int, max_ratio: int = MAX_RATIO
+    archive: Path,
+    target: Path,
+    *,
+    name: str,
+    max_entries: int,
+    max_bytes: int,
+    max_ratio: int = MAX_RATIO,
+    name_encoding: str | None = None,
 ) -> list[Problem]:
-    """Unpack a zip into ``target``, which must not exist or be empty.
+    """Unpack a zip or a tar archive, packed by gzip, bzip2, xz, Zstandard or not at all, into ``target``.
 
-    The bytes are counted while they are written, since an archive's own figures may lie.
+    The target must not exist or be empty. The bytes are counted while they are written, since an archive's own figures
+    may lie; a tar is read from front to back.
 
     Parameters
     ----------
@@ -108,101 +117,69 @@ def unpack(
         Name of the archive for errors.
     max_entries, max_bytes, max_ratio
         Most entries, most bytes unpacked in all, most bytes unpacked for one packed byte of an entry.
+    name_encoding
+        Encoding of the names that do not say theirs; by default the likeliest one, which a problem tells.
 
     Returns
     -------
     list of Problem
-        Entries that were not unpacked, and why; leftovers of operating systems (``__MACOSX``, ``._*``, hidden files,
-        ``Thumbs.db``) are passed over in silence.
+        Entries that were not unpacked, and why, leftovers of operating systems among them (``__MACOSX``, ``._*``,
+        hidden files, ``Thumbs.db``); and with code ``name-encoding`` how names were read.
 
     Raises
     ------
     BadInputError
-        With code ``not-an-archive``, ``too-many-entries``, ``archive-bomb``, ``archive-too-large``,
-        ``empty-archive`` (nothing usable inside) or ``target-not-empty``; nothing is left on disk then.
+        With code ``not-an-archive``, ``unsupported-archive`` (7-Zip, RAR and others), ``too-many-entries``,
+        ``archive-bomb``, ``archive-too-large``, ``empty-archive`` (nothing usable inside), ``bad-name-encoding`` or
+        ``target-not-empty``; nothing is left on disk then.
     StoreError
         If the disk is full or does not take files; nothing is left on it either.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadInputError(f"{target.name} exists and is not empty; unpack elsewhere.", code="target-not-empty")
+    encoding = None if name_encoding is None else check_encoding(name_encoding)
+    form = find_form(archive, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(target, name) as work:
-        _check_directory(archive, name, max_entries)
-        with _opened(archive, name) as opened:
-            entries = opened.infolist()
-            if len(entries) > max_entries:
-                raise _too_many(name, f"{len(entries):,} entries", max_entries)
-            unpacking = _Unpacking(opened, archive.stat().st_size, work, name, max_bytes, max_ratio)
+        unpacking = _Unpacking(work, archive.stat().st_size, name, max_bytes, max_ratio)
+        opened = (
+            zip_entries(archive, name, max_entries, encoding)
+            if form == "zip"
+            else tar_entries(archive, form, name, max_entries, max_bytes, max_ratio, encoding)
+        )
+        with opened as (entries, notes):
             for entry in entries:
                 unpacking.take(entry)
-        problems = unpacking.problems()
+        problems = [*unpacking.problems(), *notes]
         if not any(path.is_file() for path in work.rglob("*")):
             reasons = "; ".join(problem.sentence for problem in problems[:2]) or "It is empty."
             raise BadInputError(f"{name} holds no file that can be unpacked. {reasons}", code="empty-archive")
     return problems
 
 
-def _check_directory(archive: Path, name: str, max_entries: int) -> None:
-    """Raise BadInputError for a directory too large to be read as a whole; what is no zip is left to `_opened`."""
-    try:
-        with archive.open("rb") as file:
-            directory = measure_directory(file, max_entries)
-    except (OSError, ValueError, struct.error):
-        return
-    if directory is None:
-        return
-    if directory.entries > max_entries:
-        raise _too_many(name, f"at least {directory.entries:,} entries", max_entries)
-    if directory.bytes > DIRECTORY_BYTES * (directory.entries + SPARE_ENTRIES):
-        raise BadInputError(
-            f"{name} has a directory of {directory.bytes:,} bytes for {directory.entries:,} entries, far more than "
-            "their names need; pack the images again without comments.",
-            code="archive-bomb",
-        )
-
-
-def _too_many(name: str, came: str, most: int) -> BadInputError:
-    return BadInputError(
-        f"{name} has {came}, more than the {most:,} allowed; split it, or raise FACEPRIV_MAX_ARCHIVE_ENTRIES.",
-        code="too-many-entries",
-    )
-
-
-def _opened(archive: Path, name: str) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-        raise BadInputError(
-            f"{name} is not a complete zip archive; a .zip of images was expected, so pack or upload it again.",
-            code="not-an-archive",
-        ) from error
-
-
 class _Unpacking:
     """The unpacking of one archive into one folder."""
 
-    def __init__(
-        self, archive: zipfile.ZipFile, packed: int, work: Path, name: str, max_bytes: int, max_ratio: int
-    ) -> None:
-        self.archive, self.packed, self.work, self.name = archive, packed, work, name
+    def __init__(self, work: Path, packed: int, name: str, max_bytes: int, max_ratio: int) -> None:
+        self.packed, self.work, self.name = packed, work, name
         self.max_bytes, self.max_ratio = max_bytes, max_ratio
         self.written = 0
         self.refused: dict[str, list[str]] = {}
         self._taken: dict[str, str] = {}  # folded path -> "file" or "folder"
 
-    def take(self, entry: zipfile.ZipInfo) -> None:
+    def take(self, entry: Entry) -> None:
         """Unpack one entry, or collect why it was refused."""
-        shown = _shown(entry.orig_filename)
-        raw = entry.orig_filename.replace("\\", "/")
+        raw = entry.name.replace("\\", "/")
         if is_litter(PurePosixPath(raw).parts):
-            return
-        reason = _objection(entry, raw)
-        if reason is None and not raw.endswith("/"):
-            # One spelling of accented letters, whichever system packed them, so that label files match.
-            path = PurePosixPath(unicodedata.normalize("NFC", raw))
-            reason = self._claim(path) or self._write(entry, path)
+            reason = None if raw.endswith("/") else "system-file"
+        else:
+            reason = _objection(entry, raw)
+            if reason is None and not raw.endswith("/"):
+                # One spelling of accented letters, whichever system packed them, so that label files match.
+                path = PurePosixPath(unicodedata.normalize("NFC", raw))
+                reason = self._claim(path) or self._write(entry, path)
         if reason is not None:
-            self.refused.setdefault(reason, []).append(shown)
+            self.refused.setdefault(reason, []).append(_shown(entry.name))
 
     def _claim(self, path: PurePosixPath) -> str | None:
         key = path.as_posix().casefold()
@@ -213,7 +190,7 @@ class _Unpacking:
         self._taken.update(dict.fromkeys(above, "folder"))
         return None
 
-    def _write(self, entry: zipfile.ZipInfo, path: PurePosixPath) -> str | None:
+    def _write(self, entry: Entry, path: PurePosixPath) -> str | None:
         place = self.work.joinpath(*path.parts)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +200,7 @@ class _Unpacking:
                 raise
             return "bad-name"
         try:
-            with target, self.archive.open(entry) as source:
+            with target, entry.open() as source:
                 self._copy(entry, source, target)
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
             if isinstance(error, BadInputError):
@@ -233,7 +210,7 @@ class _Unpacking:
             return "broken-entry"
         return None
 
-    def _copy(self, entry: zipfile.ZipInfo, source: IO[bytes], target: IO[bytes]) -> None:
+    def _copy(self, entry: Entry, source: IO[bytes], target: IO[bytes]) -> None:
         size = 0
         while chunk := source.read(_CHUNK):
             size += len(chunk)
@@ -245,11 +222,11 @@ class _Unpacking:
                     code="archive-too-large",
                 )
             # A packed size larger than the archive is a lie; entries that share bytes show in the total.
-            packed = max(min(entry.compress_size, self.packed), 1)
+            packed = max(min(entry.packed, self.packed), 1)
             total_ratio_exceeded = self.written - RATIO_FROM > self.max_ratio * self.packed
             if max(size - RATIO_FROM, 0) > self.max_ratio * packed or total_ratio_exceeded:
                 raise BadInputError(
-                    f"{self.name} looks like a zip bomb: {_shown(entry.orig_filename)} unpacks to more than "
+                    f"{self.name} looks like a zip bomb: {_shown(entry.name)} unpacks to more than "
                     f"{self.max_ratio} times its packed size; pack the images without it.",
                     code="archive-bomb",
                 )
@@ -269,21 +246,16 @@ def _shown(name: str) -> str:
     return plain if len(plain) <= 80 else f"{plain[:77]}..."
 
 
-def _objection(entry: zipfile.ZipInfo, raw: str) -> str | None:
+def _objection(entry: Entry, raw: str) -> str | None:
     parts = raw.split("/")
     if raw.startswith("/") or re.match(r"[A-Za-z]:", raw) or ".." in parts:
         return "unsafe-path"
     if any(ord(c) < 32 or c == "\x7f" for c in raw) or not raw.strip("/. "):
         return "bad-name"
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "not-a-file"
-    if raw.endswith("/"):
-        return None
-    if entry.flag_bits & 0x2041:  # bits 0, 6 and 13: encryption, strong encryption, masked headers (APPNOTE 4.4.4)
+    if entry.objection == "not-a-file" or raw.endswith("/"):
+        return entry.objection if entry.objection == "not-a-file" else None
+    if entry.objection == "encrypted":
         return "encrypted"
-    if PurePosixPath(raw).suffix.casefold() in _ARCHIVES:
+    if PurePosixPath(raw).suffix.casefold() in _ARCHIVES and not is_image_name(raw):
         return "nested-archive"
-    if entry.compress_type not in _METHODS:
-        return "unsupported-compression"
-    return None
+    return entry.objection

@@ -306,6 +306,11 @@ class ImportRequest(Request):
         description="What label values mean, e.g. 0=male,1=female,-1=unknown; bare numbers are refused without it",
     )
     columns: Columns = Columns()
+    name_encoding: str | None = Field(
+        default=None,
+        description="Encoding of the names in an archive that do not say theirs, such as cp932 for Japanese or cp850 "
+        "for Western Europe. Default: UTF-8 or the likeliest one, which the preview tells",
+    )
     several_faces: Literal["refuse", "middle", "largest"] = Field(
         default="refuse",
         description="Which face counts in an image that shows several: none (refuse: the image counts as one without a "

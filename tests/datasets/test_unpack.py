@@ -300,10 +300,10 @@ def test_names_that_are_equal_on_some_systems(tmp_path: Path) -> None:
     assert (got.folder / "A.png").read_bytes() == PNG
 
 
-def test_leftovers_are_skipped(tmp_path: Path) -> None:
+def test_leftovers_are_left_out_and_counted(tmp_path: Path) -> None:
     names = ["__MACOSX/._a.png", "._a.png", ".DS_Store", "x/Thumbs.db", ".git/config", "x/desktop.ini"]
     got = run(packed(("a.png", PNG), *((n, b"x") for n in names)), tmp_path)
-    assert got.problems == []
+    assert codes(got) == {"system-file": 6}
     assert everything(tmp_path) == {"place/out/a.png"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from facepriv.config import get_settings, make_private_folder, temporary_folder
 from facepriv.datasets.published import PublishedDataset, PublishedFile
@@ -132,12 +132,16 @@ def _place(file: PublishedFile, folder: Path) -> Path:
 def _unpack(path: Path, place: Path) -> None:
     """Unpack an archive as the folder ``place``, move any other file there."""
     settings = get_settings()
-    limits = {"max_entries": settings.max_archive_entries, "max_bytes": settings.max_upload_bytes}
+    limits: dict[str, Any] = {"max_entries": settings.max_archive_entries, "max_bytes": settings.max_upload_bytes}
     unpacked = path.with_name(f"{path.name}.unpacked")
     if path.name.endswith(ENDINGS):
         unpack_tar(path, unpacked, **limits)
     elif path.suffix == ".zip":
-        problems = unpack(path, unpacked, name=path.name, **limits)
+        problems = [
+            problem
+            for problem in unpack(path, unpacked, name=path.name, **limits)
+            if problem.code not in ("system-file", "name-encoding")
+        ]
         if problems:
             raise BadInputError(problems[0].sentence, code=problems[0].code)
     else:

@@ -158,7 +158,7 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
         called = path.name
     if not path.exists():
         raise BadInputError(
-            f"A folder or a zip archive was expected at {path}, but nothing is there; check its name.", code="no-file"
+            f"A folder or an archive was expected at {path}, but nothing is there; check its name.", code="no-file"
         )
     images = path
     if not path.is_dir():
@@ -172,6 +172,7 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
             name=called,
             max_entries=settings.max_archive_entries,
             max_bytes=settings.max_upload_bytes,
+            name_encoding=request.name_encoding,
         )
         problems = (*problems, *unpacking_problems)
     options: dict[str, Any] = {
@@ -182,8 +183,11 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
     if request.subjects != "auto":  # so that what was interrupted by an earlier version can go on
         options["subjects"] = request.subjects
     read = read_folder(images, labels=labels, closed=closed, called=called, ask=ask, **options)
-    others = {"several_faces": request.several_faces}
-    return Source(read, called, _resume_key(settings, path, {**options, **others}, read), tuple(problems))
+    if request.several_faces != "refuse":
+        options["several_faces"] = request.several_faces
+    if request.name_encoding is not None:
+        options["name_encoding"] = request.name_encoding
+    return Source(read, called, _resume_key(settings, path, options, read), tuple(problems))
 
 
 def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult) -> str:

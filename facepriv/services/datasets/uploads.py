@@ -15,6 +15,11 @@ from facepriv.types import Problem
 
 MAX_NAME_BYTES = 255
 """Longest file name, in UTF-8, of the usual file systems."""
+ARCHIVE_ENDINGS = (
+    *(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst"),
+    *(".7z", ".rar"),
+)
+"""What names of archives end in; of 7-Zip and RAR the import says that they are not read."""
 _FILES, _LABELS = "files", "labels"
 
 
@@ -23,12 +28,12 @@ def check_files(names: Sequence[str]) -> None:
     archives = sum(map(is_archive, names))
     if archives and len(names) > 1:
         raise BadInputError(
-            f"One zip archive or any number of images was expected, but {archives} of {len(names)} files are archives; "
+            f"One archive or any number of images was expected, but {archives} of {len(names)} files are archives; "
             "put everything into one archive, or import one after the other.",
             code="mixed-upload",
         )
     if not names:
-        raise BadInputError("Images or one zip archive were expected, but nothing came; choose some.", code="no-images")
+        raise BadInputError("Images or one archive were expected, but nothing came; choose some.", code="no-images")
 
 
 def make_folder(parent: Path) -> Path:
@@ -115,8 +120,8 @@ def shown(name: str) -> str:
 
 
 def is_archive(name: str) -> bool:
-    """Return whether a file says that it is a zip archive."""
-    return name.lower().endswith(".zip")
+    """Return whether a file says that it is an archive, one that is read or not."""
+    return name.lower().endswith(ARCHIVE_ENDINGS)
 
 
 def _place(file: Path, folder: Path, name: str) -> Path | None:
