@@ -169,6 +169,7 @@ def upload(store: Store) -> None:
         "retain_until": until,
         "datasheet": sheet or None,
         "preview": True,
+        "ask": True,
         "quality": checked,
         "several_faces": several,
         "name_encoding": encoding.strip() or None,
@@ -245,13 +246,14 @@ def label_options() -> dict[str, Any]:
         }
         st.caption("Meaning of label values; bare numbers such as 0 and 1 are refused without this")
         mapping = {
-            box.text_input(f"Value for {gender}", key=f"value_{gender}").strip(): gender
-            for box, gender in zip(st.columns(2), ("male", "female"), strict=True)
+            box.text_input(f"Value for {meaning}", key=f"value_{meaning}").strip(): meaning
+            for box, meaning in zip(st.columns(3), ("male", "female", "unknown"), strict=True)
         }
+        st.caption("After the preview you can choose columns from the table, and say what its values mean.")
     return {
         "format": convention,
         "columns": Columns(**{role: column for role, column in columns.items() if column}),
-        "mapping": {value: gender for value, gender in mapping.items() if value},
+        "mapping": {value: meaning for value, meaning in mapping.items() if value},
     }
 
 

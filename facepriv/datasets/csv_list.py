@@ -8,6 +8,7 @@ from facepriv.datasets.file_finder import FileFinder
 from facepriv.datasets.files import Files
 from facepriv.datasets.folder_words import sort_folders
 from facepriv.datasets.label_tables import (
+    NO_COLUMN,
     LabelTable,
     Role,
     joined,
@@ -95,7 +96,9 @@ def _columns_there(path: Path, options: ReadOptions) -> dict[Role, str]:
     """Return those of the named columns that one of several tables has."""
 
     there = {plain_name(field) for field in read_header(path).fields}
-    return {role: column for role, column in options.columns.items() if plain_name(column) in there}
+    return {
+        role: column for role, column in options.columns.items() if plain_name(column) in there or column == NO_COLUMN
+    }
 
 
 def _refuse_overlap(files: Files, tables: list[tuple[LabelTable, str]]) -> None:

@@ -42,6 +42,8 @@ DOUBTFUL_GENDERS = frozenset(["label", "labels", "class", "target", "male", "is_
 """Names of columns that often hold something else: taken for the gender only if their values are genders."""
 COUNTING_NAMES = frozenset(["id", "name", "nr", "no", "number", "nummer", "编号"])
 """Names of columns that may name a person, a file or a row."""
+NO_COLUMN = "-"
+"""Stands for no column, where one is named by role."""
 SAMPLE = 2000
 """Rows by whose values columns are chosen."""
 LISTED = 10_000
@@ -231,6 +233,8 @@ def _choose_columns(
         by_name.setdefault(plain_name(column), column)
     columns: dict[Role, str] = {}
     for role, column in declared.items():
+        if column == NO_COLUMN:
+            continue
         found = by_name.get(plain_name(column)) or _by_number(header, column)
         if found is not None:
             columns[role] = found
@@ -352,7 +356,7 @@ def _counting(name: str, column: str) -> Problem:
 def _check_header(
     header: TableHeader, chosen: _Chosen, name: str, required: Sequence[Role], columns: Mapping[Role, str]
 ) -> None:
-    missing: list[Role] = [role for role in columns if role not in chosen.columns]
+    missing: list[Role] = [r for r, column in columns.items() if r not in chosen.columns and column != NO_COLUMN]
     missing += [role for role in required if role not in chosen.columns]
     if missing:
         raise BadInputError(missing_sentence(header, name, missing, columns, chosen.refused), code="missing-columns")

@@ -31,6 +31,17 @@ def preview_document(read: ReadResult, earlier: Sequence[Problem] = (), rows: in
         "licence": read.licence,
         "terms": None if read.terms is None else read.terms.sentence,
         "table": read.table,
+        "columns": dict(read.columns),
+        "fields": list(read.fields),
+        "by_folder": read.by_folder,
+        "meanings": [
+            {"value": value, "rows": read.counts.get(value, 0), "meaning": meaning}
+            for value, meaning in read.meanings.items()
+        ],
+        "questions": [
+            {"code": each.code, "sentence": each.sentence, "values": list(each.values), "required": each.required}
+            for each in read.questions
+        ],
         "identities": read.identities,
         "images": len(read.images),
         "subjects": len({image.subject for image in read.images}),

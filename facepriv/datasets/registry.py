@@ -10,6 +10,7 @@ from facepriv.datasets.accounting import account
 from facepriv.datasets.files import Files, list_files
 from facepriv.datasets.label_tables import (
     COLUMN_NAMES,
+    NO_COLUMN,
     Role,
     look_at_table,
     parse_columns,
@@ -122,7 +123,7 @@ def read_folder(
             code="several-label-tables",
         )
     result = _as_told(reader.read(folder, files, labels=labels, options=options), subjects)
-    if options.columns and not result.table:
+    if any(column != NO_COLUMN for column in options.columns.values()) and not result.table:
         named = ", ".join(f"{role}={column}" for role, column in options.columns.items())
         raise BadInputError(
             f"The columns {named} were named, but no table in {called} has them; check their spelling, or name "

@@ -16,6 +16,25 @@ IDENTITIES: dict[Identities, str] = {
 """What each kind of subjects means for an audit."""
 
 
+MEANINGS: dict[str, str] = {"male": "male", "female": "female", "unknown": "unknown"}
+"""What a value of a gender column may be said to mean."""
+KINDS_OF_SUBJECTS: dict[str, str] = {
+    "people": "a person",
+    "groups": "a group of people",
+    "none": "nobody in particular",
+}
+"""What folders and file names may be said to stand for."""
+
+
+def open_questions(document: Mapping[str, Any]) -> list[str]:
+    """Return what a person is asked, what must be answered first."""
+    questions = sorted(document.get("questions", []), key=lambda each: not each["required"])
+    return [
+        f"{each['sentence']} {'Nothing can be imported before.' if each['required'] else ''}".strip()
+        for each in questions
+    ]
+
+
 def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     """Return which convention was recognised, why, and what the images hold."""
     labels = document["labels"]

@@ -99,6 +99,23 @@ class JobStore:
         """
         return self._put_back(job_id, ("previewed",), "Confirmed.")
 
+    def revise(self, job_id: int, request: str) -> JobState:
+        """Let a previewed job be previewed anew as another request asks, and return the state it then has.
+
+        Others stay as they are.
+        """
+        with self._database.writing() as session:
+            again = session.scalar(
+                update(JobRow)
+                .where(JobRow.id == job_id, JobRow.state == "previewed")
+                .values(state="waiting", request=request, result=None, owner=None, losses=0)
+                .returning(JobRow.id)
+                .execution_options(synchronize_session=False)
+            )
+            if again is not None:
+                add_log_line(session, job_id, "To be read again, as somebody answered.")
+            return _state(session, job_id)
+
     def resume(self, job_id: int) -> JobState:
         """Put what failed or was cancelled back into the queue, and return the state it then has; others stay as is.
 

@@ -10,12 +10,19 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
 from facepriv.presentation.preview import preview_rows, preview_sentences
-from facepriv.services.datasets.import_jobs import READING, ImportJob, close_import, discard_import_job, list_imports
+from facepriv.services.datasets.import_jobs import (
+    READING,
+    ImportJob,
+    close_import,
+    discard_import_job,
+    list_imports,
+    read_again,
+)
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store
 from facepriv.wording import count, duration
-from parts import faces
+from parts import faces, reading
 from parts.figures import page_of, show_pages, show_rows
 from parts.progress import EVERY, check_worker, head
 from parts.shell import errors_shown, me, with_store
@@ -123,16 +130,27 @@ def previewed(store: Store, job: ImportJob) -> None:
         with st.expander(f"{noted} on left-out or unclear files", expanded=True, icon=":material/info:"):
             rows = [{"What": problem["sentence"], "Code": problem["code"]} for problem in document["problems"]]
             show_pages(rows, LISTED, f"preview-{job.id}")
+    open_questions = [question for question in document.get("questions", []) if question["required"]]
+    if changes := reading.ask(job, document):
+        with errors_shown():
+            read_again(store, get_settings(), job.id, **changes)
+            began(job.id)
     st.caption("Nothing is imported yet. If you do not import them, the uploaded files are deleted after 24 hours.")
-    choose(store, job, "Import", store.jobs.confirm, icon=":material/check:")
+    choose(store, job, "Import", store.jobs.confirm, icon=":material/check:", disabled=bool(open_questions))
 
 
 def choose(
-    store: Store, job: ImportJob, label: str, go_on: Callable[[int], object], icon: str = ":material/play_arrow:"
+    store: Store,
+    job: ImportJob,
+    label: str,
+    go_on: Callable[[int], object],
+    icon: str = ":material/play_arrow:",
+    *,
+    disabled: bool = False,
 ) -> None:
     """Offer to go on with an import, or to remove it with all that is there of it."""
     with st.container(horizontal=True):
-        if st.button(label, key=f"go-on-{job.id}", type="primary", icon=icon):
+        if st.button(label, key=f"go-on-{job.id}", type="primary", icon=icon, disabled=disabled):
             go_on(job.id)
             began(job.id)
         if st.button("Discard", key=f"discard-{job.id}", icon=":material/delete:"):

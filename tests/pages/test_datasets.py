@@ -223,23 +223,28 @@ def test_a_full_disk_is_one_sentence(empty, visit, archive, monkeypatch):
     assert "No space left on device" in app.error[0].value
 
 
-@pytest.mark.slow
-def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder):
-    files = [(f.name, f.read_bytes(), "image/jpeg") for f in sorted(face_folder.glob("*.jpg"))]
+def test_images_with_bare_numbers_are_asked_about(empty, visit, said, face_folder):
+    files = [(f.name, f.read_bytes(), "image/jpeg") for f in sorted(face_folder.glob("*.jpg"))][:4]
     lines = (face_folder / "labels.csv").read_text().splitlines()
     bare = "\n".join([lines[0], *(x.replace("female", "0").replace("male", "1") for x in lines[1:])])
-    labels = ("labels.csv", bare.encode(), "text/csv")
     app = visit("datasets")
-    preview(app, "numbers", files, labels)
+    preview(app, "numbers", files, ("labels.csv", bare.encode(), "text/csv"))
     see_it_end(app, empty)
-    (error,) = app.error
-    assert "0" in error.value
-    with open_store(empty) as store:
-        assert store.datasets.list() == ()
-    next(b for b in app.button if b.label == "Close").click().run()
-    send(app, empty, "numbers", files, labels, value_male="1", value_female="0")
+    assert "holds the bare numbers 0" in app.warning[0].value
+    assert next(b for b in app.button if b.label == "Import").disabled
+    (job,) = list_jobs(empty)
+    columns = {role: app.selectbox(f"column-{role}-{job.id}").value for role in ("file", "subject", "gender", "age")}
+    assert columns == {"file": "file", "subject": "subject", "gender": "gender", "age": "-"}
+    app.selectbox(f"meaning-{job.id}-0").set_value("female")
+    if any(meaning.key == f"meaning-{job.id}-1" for meaning in app.selectbox):
+        app.selectbox(f"meaning-{job.id}-1").set_value("unknown")
+    next(b for b in app.button if b.label == "Read again").click().run()
     see_it_end(app, empty)
-    assert "8 images of 4 subjects imported as “numbers”" in said(app)
+    assert not app.warning
+    assert "labelled female, 0 male" in said(app)
+    confirm(app)
+    see_it_end(app, empty)
+    assert "4 images of" in said(app)
 
 
 def test_form_says_what_is_missing(empty, visit, archive):

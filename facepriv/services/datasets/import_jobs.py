@@ -300,6 +300,16 @@ def get_import(store: Store, settings: Settings, job_id: int) -> ImportJob:
     return _read(settings, store.jobs.get(job_id))
 
 
+def read_again(store: Store, settings: Settings, job_id: int, **changes: Any) -> None:
+    """Have what waits for confirmation read anew, with other fields of its `ImportRequest`.
+
+    Raises BadInputError if a field cannot be used so; then everything stays as it is.
+    """
+    request = get_import(store, settings, job_id).request
+    revised = ImportRequest(**{**request.model_dump(), **changes})
+    store.jobs.revise(job_id, revised.model_dump_json())
+
+
 def close_import(store: Store, settings: Settings, job_id: int) -> None:
     """Remove all that is left of an ended import; the data set stays. One that is under way stays too."""
     with suppress(UnknownNameError):

@@ -32,6 +32,7 @@ from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import DETECTOR
 from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, UploadSource
 from facepriv.services.datasets import uploads
+from facepriv.services.datasets.folder_evidence import judge_folders
 from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.store import Store
@@ -183,6 +184,8 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
     if request.subjects != "auto":  # so that what was interrupted by an earlier version can go on
         options["subjects"] = request.subjects
     read = read_folder(images, labels=labels, closed=closed, called=called, ask=ask, **options)
+    if request.subjects == "auto":
+        read = judge_folders(read, max_pixels=settings.max_pixels, kept=own / "folder-evidence.json")
     if request.several_faces != "refuse":
         options["several_faces"] = request.several_faces
     if request.name_encoding is not None:
