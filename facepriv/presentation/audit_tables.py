@@ -78,7 +78,7 @@ def attack_rows(attacks: Sequence[AttackResult], *, variants: bool = False) -> l
             "Men": percent(attack.male_accuracy.value),
             "AUC": with_ends(attack.auc, "{:.3f}".format),
             BITS: with_ends(attack.bits, "{:.2f}".format),
-            **({} if variants else {MEANS: _picked(attack)}),
+            **({} if variants else {MEANS: _weighed_most(attack)}),
         }
         for attack in ranked
     ]
@@ -225,7 +225,7 @@ def holder_rows(mix: MinimaxPolicy) -> list[Row]:
     ]
 
 
-def _picked(attack: AttackResult, most: int = 2) -> str:
+def _weighed_most(attack: AttackResult, most: int = 2) -> str:
     whole = sum(attack.chosen.values())
-    picked = [f"{name} ({100 * times / whole:.0f} %)" for name, times in attack.chosen.items()]
-    return ", ".join(picked[:most]) + (", ..." if len(picked) > most else "")
+    names = [f"{name} ({100 * times / whole:.0f} %)" for name, times in attack.chosen.items()]
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -72,7 +72,7 @@ class AttackResult(Frozen):
 
     attacker: str
     variant: str
-    """What of the attacker's means this is; ``chosen`` for the one that the attacker picks on training subjects."""
+    """What of the attacker's means this is; ``chosen`` for all, weighed by how well they predict training subjects."""
     images: int
     missing: int
     """Images of which the attacker had nothing to go on and guessed."""
@@ -83,7 +83,7 @@ class AttackResult(Frozen):
     bits: Interval
     """Bits learnt at least: the larger of the bounds by accuracy (Fano) and by cross-entropy, less chance."""
     chosen: dict[str, int] = Field(default_factory=dict)
-    """For ``chosen``: the variants picked, with the number of folds and draws that picked each."""
+    """For ``chosen``: the variants that weighed most, with the number of folds and draws in which each did."""
 
 
 class Condition(Frozen):
@@ -94,7 +94,7 @@ class Condition(Frozen):
     perturbed: float
     """Share of the images that were perturbed, averaged over draws."""
     attacks: list[AttackResult]
-    """One an attacker, with the variant it picks itself."""
+    """One an attacker, by the weighed mean of its variants."""
     variants: list[AttackResult]
 
 
@@ -110,7 +110,7 @@ class CurvePoint(Frozen):
 
 
 class LearningPoint(Frozen):
-    """What an attacker learns from a part of the people at hand, with the means chosen with all of them."""
+    """What an attacker learns from a part of the people at hand, with the weights that its means have with all."""
 
     condition: ConditionName
     attacker: str

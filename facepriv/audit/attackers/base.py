@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.attackers.learning import FittedPosterior, Learner, learn
-from facepriv.audit.attackers.memory import Memory
+from facepriv.audit.attackers.memory import Content, Memory
 from facepriv.audit.evidence import Features
 from facepriv.types import Flags, Floats64, Integers
 
@@ -34,7 +34,9 @@ def _learn(
     subjects: NDArray[np.str_],
     seed: int,
 ) -> FittedPosterior:
-    return memory.find((learner, seed), (x, labels, subjects), lambda: learn(learner, x, labels, subjects, seed=seed))
+    return memory.find(
+        (learner, seed), Content(x, labels, subjects), lambda: learn(learner, x, labels, subjects, seed=seed)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,8 @@ class Knowledge:
     """The policy's proportion."""
     processed: Features | None = None
     """The same images, each perturbed if it could be; None where there is no perturbation."""
+    fits: dict[tuple[str, str, int], FittedPosterior] = field(default_factory=dict, init=False, repr=False)
+    """Fits of `OneFit` attackers to these images, by attacker, variant and seed: each is asked for several times."""
 
     def learn(self, learner: Learner, x: Floats64, *, seed: int, lasting: bool = False) -> FittedPosterior:
         """Fit a learner to features ``(n, d)`` of the images, as `facepriv.audit.attackers.learning.learn` does.
@@ -135,10 +139,17 @@ class OneFit(Attacker):
     def table(self, variant: str, features: Features) -> Floats64:
         """Return what a variant's fit reads of the images, ``(n, d)`` or ``(n,)``."""
 
+    def fit_once(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
+        """Fit a variant to the training images, or return the fit that was made of them already."""
+        key = self.name, variant, seed
+        if key not in knowledge.fits:
+            knowledge.fits[key] = self.fit(variant, knowledge, seed=seed)
+        return knowledge.fits[key]
+
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from what the variant reads."""
-        return self.fit(variant, knowledge, seed=seed).posterior(self.table(variant, features))
+        return self.fit_once(variant, knowledge, seed=seed).posterior(self.table(variant, features))
 
     def held_out(self, variant: str, knowledge: Knowledge, *, seed: int) -> Floats64 | None:
         """Return guesses of the training images from fits without their subject."""
-        return self.fit(variant, knowledge, seed=seed).held_out
+        return self.fit_once(variant, knowledge, seed=seed).held_out

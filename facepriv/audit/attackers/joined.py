@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from facepriv.audit.attackers.base import Knowledge, OneFit
+from facepriv.audit.attackers.estimators import learn_boosting
 from facepriv.audit.attackers.learning import FittedPosterior, learn_sum
 from facepriv.audit.attackers.probes import MapMaker, kernel, linear, on_ranks
 from facepriv.audit.attackers.sources import FILTERED, RESIDUALS, SCORES, sources
@@ -14,7 +15,12 @@ from facepriv.audit.attackers.states import learn_states
 from facepriv.audit.evidence import Features
 from facepriv.types import Floats64
 
-_CLASSIFIERS, _EVERYTHING, _ADDED = "scores and residuals", "everything", "added up"
+_CLASSIFIERS, _EVERYTHING, _ADDED, _BOOSTED = (
+    "scores and residuals",
+    "everything",
+    "added up",
+    "filtered scores: boosting",
+)
 _JOINED: dict[str, tuple[str, ...]] = {_CLASSIFIERS: (SCORES, FILTERED, RESIDUALS)}
 _NARROWER = 4.0
 _RANKED: tuple[MapMaker, ...] = (
@@ -46,12 +52,19 @@ class Joined(OneFit):
         names = list(sources(features))
         several = len(names) > 1
         some = [name for name in _JOINED[_CLASSIFIERS] if name in names]
-        return [*names, *[_CLASSIFIERS] * (1 < len(some) < len(names)), *[_EVERYTHING, _ADDED] * several]
+        return [
+            *names,
+            *[_CLASSIFIERS] * (1 < len(some) < len(names)),
+            *[_EVERYTHING, _ADDED] * several,
+            *[_BOOSTED] * (FILTERED in names),
+        ]
 
     def fit(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
         """Fit the four classes."""
         if variant == _ADDED:
             return _add(knowledge, seed)
+        if variant == _BOOSTED:
+            return knowledge.learn(learn_boosting, self.table(variant, knowledge.released), seed=seed)
         tables = _tables(variant, knowledge.released)
         blocks = tuple(table.shape[1] for table in tables.values()) if len(tables) > 1 else ()
         maps = _RANKED if set(tables) <= set(_JOINED[_CLASSIFIERS]) else _PLAIN
@@ -59,6 +72,8 @@ class Joined(OneFit):
 
     def table(self, variant: str, features: Features) -> Floats64:
         """Return the sources side by side."""
+        if variant == _BOOSTED:
+            return sources(features)[FILTERED]
         return np.column_stack(list(_tables(variant, features).values()))
 
 
@@ -72,7 +87,7 @@ def _tables(variant: str, features: Features) -> dict[str, Floats64]:
 def _add(knowledge: Knowledge, seed: int) -> FittedPosterior:
     """Fit every source for itself, and a line to the sum of what they say."""
     attacker, tables = Joined(), sources(knowledge.released)
-    fits = [attacker.fit(name, knowledge, seed=seed) for name in tables]
+    fits = [attacker.fit_once(name, knowledge, seed=seed) for name in tables]
     total = knowledge.learn(learn_sum, np.column_stack([fit.held_out for fit in fits]), seed=seed)
     ends = np.cumsum([table.shape[1] for table in tables.values()])[:-1]
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.audit.attackers.base import Knowledge, OneFit
-from facepriv.audit.attackers.estimators import learn_boosting, learn_network, learn_support_vectors
+from facepriv.audit.attackers.estimators import (
+    learn_boosting,
+    learn_logistic,
+    learn_network,
+    learn_support_vectors,
+)
 from facepriv.audit.attackers.learning import FittedPosterior, Learner
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.evidence import Features
@@ -16,6 +21,8 @@ _MODELS: dict[str, Learner] = {
     "curved": ridge(kernel),
     "support vectors": learn_support_vectors,
 }
+_LOGISTIC = "logistic"
+"""Of templates only: appearance has too many numbers for the few people."""
 _APPEARANCE, _TOGETHER, _NETWORK, _BOOSTING = "appearance", "all together", "network", "templates: boosting"
 
 
@@ -33,6 +40,7 @@ class Retrained(OneFit):
         """Return every pair of a source of features and a model, and all sources together."""
         names = list(_sources(features))
         pairs = [f"{source}: {model}" for source in names for model in _MODELS]
+        pairs += [f"{matcher}: {_LOGISTIC}" for matcher in features.templates]
         boosted = [_BOOSTING] * bool(features.templates)
         return [*pairs, *boosted, *[_TOGETHER] * (len(names) > 1), *[_NETWORK] * bool(names)]
 
@@ -45,7 +53,7 @@ class Retrained(OneFit):
         elif variant in (_NETWORK, _BOOSTING):
             learner = learn_network if variant == _NETWORK else learn_boosting
         else:
-            learner = _MODELS[variant.rpartition(": ")[2]]
+            learner = _MODELS.get(variant.rpartition(": ")[2], learn_logistic)
         return knowledge.learn(learner, self.table(variant, knowledge.released), seed=seed)
 
     def table(self, variant: str, features: Features) -> Floats64:

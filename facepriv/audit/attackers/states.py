@@ -23,7 +23,7 @@ from facepriv.audit.attackers.learning import (
     cross_entropy,
     sample_subjects,
 )
-from facepriv.audit.attackers.memory import Memory
+from facepriv.audit.attackers.memory import Content, Memory
 from facepriv.audit.attackers.probes import MapMaker, fit_ridge
 from facepriv.audit.evidence import Features
 from facepriv.types import MALE, Flags, Floats64, Integers
@@ -48,7 +48,7 @@ class _Classes:
     read: Callable[[Floats64], Floats64]
 
 
-_MEMORY: Memory[_Classes] = Memory(60_000_000)
+_MEMORY: Memory[_Classes] = Memory(160_000_000)
 
 
 def learn_states(
@@ -89,11 +89,12 @@ def learn_states(
         joint = likelihood + prior
         return np.asarray(logsumexp(joint[:, 1::2], axis=1) - logsumexp(joint[:, ::2], axis=1))
 
+    content = Content(x, states, labels[rows], subjects[rows])
     best = np.inf, FittedPosterior(np.zeros(0), np.zeros_like)
     for make_map in maps:
         classes = _MEMORY.find(
             (make_map, blocks, seed),
-            (x, states, labels[rows], subjects[rows]),
+            content,
             partial(_learn_classes, make_map, blocks, x, 2 * states + (labels[rows] == MALE), subjects[rows], seed),
         )
         as_released = np.zeros((len(labels), classes.held_out.shape[1]))

@@ -1,8 +1,8 @@
 """Parts of an attacker's people, for the curve of what the attacker learns by their number.
 
 Parts are drawn by seed, subjects and never single images, as many of each label as there are in all; the parts of one
-draw contain each other. The means are those that the attacker picked with all people: the curve shows what people add,
-not what a choice among more means adds.
+draw contain each other. The means have the weights that they have with all people: the curve shows what people add, not
+what a choice among more means adds.
 """
 
 from __future__ import annotations

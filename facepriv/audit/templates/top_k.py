@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepriv.audit.attackers.estimators import best_of
 from facepriv.audit.attackers.learning import Learner
-from facepriv.audit.attackers.memory import Memory
+from facepriv.audit.attackers.memory import Content, Memory
 from facepriv.audit.attackers.similarity import Compare, learn_nearest
 from facepriv.audit.templates.base import TemplateAttacker
 from facepriv.types import Floats64
@@ -28,6 +28,6 @@ class TopK(TemplateAttacker):
 
         def remembered(theirs: Floats64, gallery: Floats64) -> Floats64:
             # A protection may compare slowly. What is given out is a copy, since learners write into it.
-            return memory.find((), (theirs, gallery), lambda: compare(theirs, gallery)).copy()
+            return memory.find((), Content(theirs, gallery), lambda: compare(theirs, gallery)).copy()
 
         return best_of(*(learn_nearest(count, remembered) for count in _MOST_SIMILAR))

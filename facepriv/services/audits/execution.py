@@ -80,7 +80,7 @@ class Release:
     p: float
     draws: range
     in_full: bool
-    """Whether every variant of an attacker is tried, and not only the one that it picks itself, and how much each one
+    """Whether every variant of an attacker is tried, and not only those that have a say, and how much each one
     learns from parts of the people."""
 
 
@@ -136,6 +136,14 @@ class AuditExecution(LeasedJob):
     def _tasks(self, release: Release) -> list[Task]:
         return [Task(name, release.p, draw, release.in_full) for name in self.spec.attackers for draw in release.draws]
 
+    def _order(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return the tasks with the proportions of one attacker and one draw in succession.
+
+        They learn from the same people, so that what an attacker learns of images untouched and perturbed is still in a
+        process's memory when the next proportion asks for it.
+        """
+        return sorted(tasks, key=lambda task: (self.spec.attackers.index(task.attacker), task.draw, task.p))
+
     def _attack(self, tasks: Sequence[Task], total: int) -> None:
         """Let attackers loose in processes; ``total`` counts the tasks of the whole stage."""
         self.heartbeat(ATTACKING, len(self._attacks), total)
@@ -159,7 +167,7 @@ class AuditExecution(LeasedJob):
         fixed = self.spec.p
         grid = sorted({*PROPORTIONS, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
         releases = [self._release(p) for p in grid]
-        tasks = [task for release in releases for task in self._tasks(release)]
+        tasks = self._order([task for release in releases for task in self._tasks(release)])
         total = len(tasks) + (0 if fixed is not None else len(self._tasks(self._release(0.5))))
         self._attack(tasks, total)
         points = self._sum_up(lambda: self._points(releases))

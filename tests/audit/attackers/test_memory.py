@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from facepriv.audit.attackers.memory import Memory
+from facepriv.audit.attackers.memory import Content, Memory
 
 
 def test_what_was_fitted_is_not_fitted_again_and_what_differs_is():
     memory, fits = Memory(10_000), []
 
     def find(name, *arrays):
-        return memory.find(name, arrays, lambda: fits.append(name) or len(fits))
+        return memory.find(name, Content(*arrays), lambda: fits.append(name) or len(fits))
 
     x = np.arange(6.0)
     assert find("a", x) == find("a", x.copy()) == 1
@@ -25,7 +25,7 @@ def test_fits_used_last_are_kept_and_large_tables_never():
     memory, fits = Memory(1000), []
 
     def find(number, size=3):
-        return memory.find(number, (np.full(size, float(number)),), lambda: fits.append(number))
+        return memory.find(number, Content(np.full(size, float(number))), lambda: fits.append(number))
 
     for number in (*range(41), 0, 41, 0, 1):
         find(number)

@@ -7,7 +7,7 @@ from facepriv.audit.attackers.base import Attacker
 from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak import cross_fitting
-from facepriv.audit.leak.cross_fitting import attack
+from facepriv.audit.leak.cross_fitting import attack, weigh_variants
 from facepriv.errors import BadInputError
 from tests.audit.attackers.planted import full, people, seen
 
@@ -61,7 +61,7 @@ def test_every_image_is_guessed_once_and_folds_are_even(evidence):
     assert sum(len(theirs) for _, _, theirs, _ in witness.given) == len(evidence.labels)
 
 
-def test_the_attacker_picks_what_serves_him_on_his_own_people(evidence):
+def test_the_attacker_heeds_what_serves_him_on_his_own_people(evidence):
     found = attack(Witness(), evidence, untouched(evidence), 0.0, seed=1)
     assert found.choices == {"right": 5}
     np.testing.assert_array_equal(found.chosen, found.variants["right"])
@@ -158,3 +158,54 @@ def test_one_fold_is_refused(evidence):
     with pytest.raises(BadInputError) as caught:
         attack(Witness(), evidence, untouched(evidence), 0.0, seed=1, folds=1)
     assert caught.value.code == "bad-folds"
+
+
+class Undecided(Witness):
+    """Has held-out guesses of its own, as good as ``qualities`` by variant says."""
+
+    def __init__(self, qualities):
+        super().__init__(list(qualities))
+        self._qualities = qualities
+
+    def held_out(self, variant, known, *, seed):
+        return self._qualities[variant] * known.labels
+
+    def log_odds(self, variant, known, seen, *, seed):
+        self.given.append((variant, known, seen, seed))
+        return np.full(len(seen), self._qualities[variant])
+
+
+def test_variants_that_predict_equally_well_have_an_equal_say(evidence):
+    found = attack(Undecided({"a": 1.0, "b": 1.0, "c": -5.0}), evidence, untouched(evidence), 0.0, seed=1)
+    np.testing.assert_allclose(found.chosen, 1.0)
+    assert found.choices == {"a": 5}
+
+
+def test_a_variant_weighs_as_much_as_the_probability_it_gives_to_the_labels(evidence):
+    knowledge = cross_fitting.know(evidence, untouched(evidence), 0.0)
+    qualities = {"a": 1.0, "b": 0.95}
+    weights = weigh_variants(Undecided(qualities), list(qualities), knowledge, seed=0)
+    costs = {name: np.log1p(np.exp(-quality)) for name, quality in qualities.items()}
+    people = len(np.unique(evidence.untouched.subjects))
+    assert weights["b"] / weights["a"] == pytest.approx(np.exp(-people * (costs["b"] - costs["a"])))
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_few_variants_have_a_say_and_none_that_is_much_worse(evidence):
+    knowledge = cross_fitting.know(evidence, untouched(evidence), 0.0)
+    many = {str(number): 1.0 for number in range(9)}
+    assert list(weigh_variants(Undecided(many), list(many), knowledge, seed=0)) == ["0", "1", "2", "3"]
+    worse = {"good": 3.0, "worse": 0.1}
+    assert weigh_variants(Undecided(worse), list(worse), knowledge, seed=0) == {"good": 1.0}
+
+
+def test_a_variant_with_nothing_to_go_on_says_nothing(evidence):
+    class Gaps(Undecided):
+        def log_odds(self, variant, known, seen, *, seed):
+            odds = super().log_odds(variant, known, seen, seed=seed)
+            return np.where(np.arange(len(seen)) < (1 if variant == "a" else 2), np.nan, odds)
+
+    everybody = cross_fitting.know(evidence, untouched(evidence), 0.0)
+    found = attack(Gaps({"a": 1.0, "b": 1.0}), evidence, untouched(evidence), 0.0, seed=1, others=everybody)
+    assert np.isnan(found.chosen[0])
+    np.testing.assert_allclose(found.chosen[1:3], [0.5, 1.0])
