@@ -218,7 +218,7 @@ def files(turn: int) -> tuple[Any, Any]:
     )
     labels = st.file_uploader(
         "Label tables (CSV, optional)",
-        type=["csv", "tsv", "txt"],
+        type=["csv", "tsv", "txt", "jsonl", "ndjson", "json", "xlsx", "xlsm", "parquet", "mat"],
         accept_multiple_files=True,
         key=f"upload_labels-{turn}",
         help=help_of(ImportRequest, "labels"),

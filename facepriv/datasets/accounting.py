@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from facepriv.datasets.files import Files
 from facepriv.datasets.problems import problem_names, summarise_problems
+from facepriv.datasets.tables import is_table_name
 from facepriv.imaging.file_formats import suffix_of
 from facepriv.types import LabelledImage, Problem
 
@@ -124,6 +125,6 @@ def _kind(name: str, files: Files) -> tuple[str, str, str, str, str]:
     end = suffix_of(name)
     if name in files.images:
         return ("not-taken", "an image that the format does not take", "images that the format does not take", "", "")
-    if end == ".json" and name[: -len(end)] in files.images:  # as a photo service exports them
+    if name in files.others and is_table_name(name):  # called like an image, which `list_files` looks at
         return next(kind for kind in _KINDS if kind[0] == "sidecar")
     return next((kind for kind in _KINDS if end and end in kind[4].split()), _OTHER)

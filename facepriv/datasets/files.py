@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from facepriv.datasets.problems import summarise_problems
+from facepriv.datasets.tables import FORMATS, is_table_name
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import (
     HEAD,
@@ -26,7 +27,6 @@ from facepriv.imaging.file_formats import (
 )
 from facepriv.types import Problem
 
-_TABLES = frozenset([".csv", ".tsv"])
 _TEXTS = frozenset([".txt", ".md", ".html", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xml", ".py", ".r", ".tem"])
 """Endings of texts, which may begin like an image by chance."""
 _LITTER = frozenset(["__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"])
@@ -95,7 +95,7 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
     for name, reason in _walk(folder):
         if reason or not name.isprintable() or "\ufffd" in name:
             left_out.setdefault((reason or "bad-name", ""), []).append(printable(name))
-        elif suffix_of(name) in _TABLES:
+        elif is_table_name(name):
             tables.append(name)
         else:
             kind, which = _kind_of(folder / name, name)
@@ -110,6 +110,11 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
         for (code, which), names in sorted(left_out.items())
         for problem in _left_out_problems(code, which, sorted(names))
     ]
+    # A table that is called like an image beside it is about that image alone: a sidecar, or its landmarks.
+    shown = {each for name in images for each in (name, name.removesuffix(suffix_of(name)))}
+    beside = {name for name in tables if suffix_of(name) in FORMATS and name.removesuffix(suffix_of(name)) in shown}
+    others += beside
+    tables = [name for name in tables if name not in beside]
     tables.sort(key=lambda n: (n.count("/"), n))
     return Files(
         tuple(sorted(images)),

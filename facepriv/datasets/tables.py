@@ -18,7 +18,14 @@ from facepriv.types import Problem
 
 Row = tuple[int, Sequence[str]]
 """Number of a row, as a person would look it up in the file, and its cells as text; empty ones are empty texts."""
-FORMATS: dict[str, str] = {}
+FORMATS: dict[str, str] = {
+    **dict.fromkeys((".jsonl", ".ndjson"), "facepriv.datasets.json_tables:open_jsonl"),
+    ".json": "facepriv.datasets.json_tables:open_json",
+    **dict.fromkeys((".xlsx", ".xlsm"), "facepriv.datasets.spreadsheets:open_xlsx"),
+    **dict.fromkeys((".xls", ".ods", ".xlsb", ".numbers"), "facepriv.datasets.spreadsheets:refuse_spreadsheet"),
+    **dict.fromkeys((".parquet", ".pq"), "facepriv.datasets.parquet_table:open_parquet_table"),
+    ".mat": "facepriv.datasets.mat_table:open_mat",
+}
 """Module and function by the end of a file's name in lower case; every other file is delimited text."""
 DELIMITED = "facepriv.datasets.delimited:open_delimited"
 SUFFIXES = frozenset([".csv", ".tsv", ".tab"])
