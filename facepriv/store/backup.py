@@ -135,7 +135,8 @@ def copy_rows(source: Connection, target: Connection) -> None:
     """Copy every row, and which ids were given last, into the empty tables of a database of the same revision."""
     tables = describe_tables(source)
     for table in tables.sorted_tables:
-        query = select(table).execution_options(yield_per=_BATCH)
+        # In the order of their keys, so that a set comes before those that were made from it.
+        query = select(table).order_by(*table.primary_key).execution_options(yield_per=_BATCH)
         for rows in source.execute(query).mappings().partitions():
             target.execute(insert(table), [dict(row) for row in rows])
     numbered = [table for table in tables.sorted_tables if "id" in table.columns]

@@ -163,6 +163,27 @@ def test_a_set_goes_with_the_data_set_it_was_made_from(store: Store, settings: S
     assert {sha256 for sha256, _ in store.artifacts.list()} == {brought.rows_sha256, brought.records_sha256}
 
 
+def test_a_set_goes_with_the_set_it_was_made_from(store: Store) -> None:
+    dataset = add_dataset(store)
+    made = store.template_sets.save(new_set("made", dataset_id=dataset.id), template_rows())
+    brought = store.template_sets.save(new_set("brought"), template_rows(seed=1))
+    once, twice = (
+        store.template_sets.save(new_set(name, origin_id=brought.id + place), template_rows(seed=2 + place))
+        for place, name in enumerate(["once", "twice"])
+    )
+    protected = new_set("protected", dataset_id=dataset.id, origin_id=made.id)
+    store.template_sets.save(protected, template_rows(seed=4))
+    assert store.template_sets.made_from(brought.id) == (once, twice)
+    assert store.template_sets.delete(brought.id) == brought
+    assert [record.name for record in store.template_sets.list()] == ["made", "protected"]
+    assert len(contents_of(store)) == 3, "the rows of two sets, whose records are the same file"
+    store.datasets.delete(dataset.id)
+    assert store.template_sets.list() == ()
+    assert contents_of(store) == frozenset()
+    with pytest.raises(UnknownNameError):
+        store.template_sets.save(new_set("late", origin_id=brought.id), template_rows())
+
+
 def test_files_of_sets_are_in_the_inventory(store: Store) -> None:
     saved = store.template_sets.save(new_set(), template_rows())
     assert store.take_inventory().orphans == ()

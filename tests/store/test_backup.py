@@ -83,7 +83,9 @@ def stored(tmp_path: Path) -> Settings:
         for user in store.users.list():
             store.sessions.revoke_all(user.id)
         new = NewTemplateSet(name="vault", source="a file", reader="npz", problems=({"code": "zero-row", "count": 1},))
-        store.template_sets.save(new, template_rows())
+        vault = store.template_sets.save(new, template_rows())
+        protected = NewTemplateSet(name="protected", source="vault", reader="protected", origin_id=vault.id)
+        store.template_sets.save(protected, template_rows(seed=1))
     with opened(settings) as database, database.writing() as session:
         session.execute(delete(AttemptRow))
     return settings
@@ -111,7 +113,7 @@ def test_nothing_is_lost_between_any_two_databases(
     first, second = settings_for(source), settings_for(target)
     assert restored(saved, first) == migrate.head()
     again = saved.with_name("again.backup")
-    assert backed_up(first, again) == 8 + 6 + 1 + 2, "of images, of images as runs left them, learnt, and of templates"
+    assert backed_up(first, again) == 8 + 6 + 1 + 3, "of images, of images as runs left them, learnt, and of templates"
     restored(again, second)
     assert everything(second) == everything(first) == everything(stored)
     assert everything(second)["last ids"]["runs"] == 6, "run 6 was deleted, and its number is not given again"
