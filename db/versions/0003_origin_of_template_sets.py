@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
@@ -13,9 +14,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # As SQLite and PostgreSQL both have it; making the table anew, as Alembic would on SQLite, loses its partial index.
-    op.execute(
-        "ALTER TABLE template_sets ADD COLUMN origin_id INTEGER "
-        "CONSTRAINT fk_template_sets_origin_id_template_sets REFERENCES template_sets (id)"
-    )
-    op.create_index("ix_template_sets_origin_id", "template_sets", ["origin_id"])
+    connection = op.get_bind()
+    is_sqlite = connection.dialect.name == "sqlite"
+    # SQLite makes the table anew, which would give ids again that were given to sets deleted since.
+    last = connection.scalar(sa.text(f"SELECT seq {_SEQUENCE}")) if is_sqlite else None
+    with op.batch_alter_table("template_sets", table_kwargs={"sqlite_autoincrement": True}) as batch:
+        batch.add_column(sa.Column("origin_id", sa.Integer, nullable=True))
+        batch.create_foreign_key("fk_template_sets_origin_id_template_sets", "template_sets", ["origin_id"], ["id"])
+        batch.create_index("ix_template_sets_origin_id", ["origin_id"])
+    if last is not None:
+        connection.execute(sa.text(f"DELETE {_SEQUENCE}"))
+        connection.execute(
+            sa.text("INSERT INTO sqlite_sequence (name, seq) VALUES ('template_sets', :last)"), {"last": last}
+        )
+
+
+_SEQUENCE = "FROM sqlite_sequence WHERE name = 'template_sets'"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, delete, select
+from sqlalchemy import URL, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from facepriv.config import Settings
@@ -15,11 +16,12 @@ from facepriv.errors import StoreError
 from facepriv.store import migrate, open_store
 from facepriv.store.backup import copy_rows, describe_tables
 from facepriv.store.engine import Database
+from facepriv.store.records import NewTemplateSet
 from facepriv.store.rows import AccessRow
 from facepriv.types import Terms
 from tests.actors import ADA
 from tests.store.old_databases import write_stored_database
-from tests.store_examples import claim_run
+from tests.store_examples import claim_run, template_rows
 
 FIRST = "0001"
 
@@ -138,3 +140,26 @@ def test_the_stored_database_can_be_worked_with(stored: Settings) -> None:
         assert store.runs.count() == 0
         assert store.audits.count() == 0
         assert len(store.jobs.list()) == 1, "the import that waits for its confirmation"
+
+
+def test_ids_of_deleted_template_sets_are_not_given_again_after_upgrading(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    settings.home.mkdir()
+    database = Database(settings.database_url, foreign_keys=False)
+    with database.migrating() as connection:
+        migrate.run(connection, "0002")
+        table = describe_tables(connection).tables["template_sets"]
+        texts = dict.fromkeys(("source", "reader", "reader_reason", "metric", "matcher", "version"), "cosine")
+        numbers = dict.fromkeys(("templates", "width", "subjects", "male", "female"), 1)
+        whole = {"ready": True, "created_at": datetime(2027, 1, 1, tzinfo=UTC), "rows_sha256": "0" * 64}
+        for name in ("kept", "deleted"):
+            values = {"name": name, "records_sha256": "1" * 64, **texts, **numbers, **whole}
+            connection.execute(insert(table).values(**values))
+        connection.execute(delete(table).where(table.c.name == "deleted"))
+    database.close()
+    migrate.upgrade(settings.database_url)
+    with open_store(settings) as store:
+        (kept,) = store.template_sets.list()
+        assert (kept.name, kept.origin_id) == ("kept", None)
+        new = store.template_sets.save(NewTemplateSet(name="new", source="", reader=""), template_rows())
+    assert new.id == 3
