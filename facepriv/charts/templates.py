@@ -20,6 +20,9 @@ UNTOUCHED_LOOK, CHOSEN_LOOK, OTHER_LOOK = (
 )
 NAME_ROOM = 1.3
 """Width of the axis in the greatest loss, so that names beside points have room."""
+NAME_WIDTH, NAME_HEIGHT = 0.2, 0.03
+"""How much of either axis a name takes; of points nearer than that, names stand at different heights."""
+NAME_PLACES = ("middle right", "bottom right", "top right")
 LEAST_RIGHT = 0.01
 """Loss up to which the axis reaches at least."""
 _SIZES = {"circle": 11, "star": 15, "square": 10}
@@ -39,9 +42,16 @@ def leak_against_loss(
     for place, audit in enumerate(result.protected):
         name = describe_variant(audit.protection, audit.parameters)
         named.append((name, audit, OTHER_LOOK if place else CHOSEN_LOOK))
+    losses = [max(0.0, audit.fnmr_loss or 0.0) for _, audit, _ in named]
+    right = NAME_ROOM * max(*losses, 2 * (most_fnmr_loss or 0.0), LEAST_RIGHT)
+    placed: list[tuple[float, float]] = []
     for name, audit, look in named:
-        if (loss := audit.fnmr_loss) is not None and audit.worst.reversed_accuracy.value is not None:
-            _add_point(figure, name, audit, max(0.0, loss), look)
+        value = audit.worst.reversed_accuracy.value
+        if (loss := audit.fnmr_loss) is not None and value is not None:
+            point = max(0.0, loss) / right, value
+            near = sum(abs(point[0] - x) < NAME_WIDTH and abs(point[1] - y) < NAME_HEIGHT for x, y in placed)
+            placed.append(point)
+            _add_point(figure, name, audit, max(0.0, loss), look, NAME_PLACES[near % len(NAME_PLACES)])
     if most_accuracy is not None:
         figure.add_hline(y=most_accuracy, line={"color": style.NEUTRAL, "dash": "dot"})
     if most_fnmr_loss is not None:
@@ -57,15 +67,15 @@ def leak_against_loss(
             opacity=0.12,
             line_width=0,
         )
-    losses = [max(0.0, audit.fnmr_loss or 0.0) for _, audit, _ in named]
-    right = NAME_ROOM * max(*losses, 2 * (most_fnmr_loss or 0.0), LEAST_RIGHT)
     figure.update_xaxes(title=LOSS_AXIS, tickformat=".1%", range=[-right / 60, right])
     figure.update_yaxes(title=LEAK_AXIS, tickformat=".0%", range=[GUESSING - 0.02, 1.03])
     figure.update_layout(showlegend=False)
     return style.finish(figure, height=430)
 
 
-def _add_point(figure: go.Figure, name: str, audit: TemplateAudit, loss: float, look: style.Look) -> None:
+def _add_point(
+    figure: go.Figure, name: str, audit: TemplateAudit, loss: float, look: style.Look, name_place: str
+) -> None:
     accuracy = audit.worst.reversed_accuracy
     value = accuracy.value or GUESSING
     figure.add_scatter(
@@ -74,7 +84,7 @@ def _add_point(figure: go.Figure, name: str, audit: TemplateAudit, loss: float, 
         error_y={"type": "data", "symmetric": False, **_bars(accuracy, value), "thickness": 1, "width": 3},
         mode="markers+text",
         text=[name],
-        textposition="middle right",
+        textposition=name_place,
         marker={"color": look.colour, "symbol": look.symbol, "size": _SIZES[look.symbol]},
         name=name,
         hovertemplate=f"{name}: {audit.worst.attacker} right in {percent(value)}, "
