@@ -14,6 +14,7 @@ from facepriv.datasets.registry import READERS
 from facepriv.presentation.formats import NOTHING, moment, plain
 from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.requests import Columns, DemoSource, ImportRequest, PathSource
+from facepriv.services.datasets.contents import LABELS, content_rows, correct_image
 from facepriv.services.datasets.datasheets import FIELDS, edit_datasheet, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.import_folders import allowed_roots, subfolders
@@ -23,13 +24,14 @@ from facepriv.services.datasets.retention import is_past, retention_day
 from facepriv.services.jobs.submit import submit
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetCounts, DatasetRecord, Store
+from facepriv.wording import count
 from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.parameters import help_of
 from parts.shell import errors_shown, me, record_view, with_store
 
-PER_PAGE = 24
+PER_PAGE, LISTED = 24, 200
 PURGED = "_purged"
 """Report of this session's last purge, until it was shown."""
 IMAGE_TYPES = [
@@ -272,6 +274,7 @@ def show_dataset(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     facts(record, counts)
     parts: dict[str, Callable[[], None]] = {
         "Faces": partial(gallery, store, record, counts),
+        "Images": partial(contents, store, record),
         "Quality": partial(quality.show, store, record),
         "Data sheet": partial(sheet, store, record),
         "Left out and noted": partial(problems, store, record, counts),
@@ -316,6 +319,64 @@ def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     offset = page_of(counts.images, PER_PAGE, f"gallery-{record.id}")
     record_view(store, "faces-viewed", f"dataset {record.id}", f"gallery page {offset // PER_PAGE + 1}")
     faces.gallery(store.datasets.images(record.id, limit=PER_PAGE, offset=offset))
+
+
+def contents(store: Store, record: DatasetRecord) -> None:
+    """List the images with what is said of them and where it comes from, and offer to correct one."""
+    record_view(store, "images-listed", f"dataset {record.id}", "table of images")
+    wanted = st.text_input(
+        "Filter",
+        key=f"contents-filter-{record.id}",
+        placeholder="part of a file name, subject, label or origin, e.g. unlabelled",
+    )
+    rows = content_rows(store, record, wanted)
+    st.caption(f"{count(len(rows), 'image')}. Select one to correct its subject or label.")
+    offset = page_of(len(rows), LISTED, f"contents-{record.id}")
+    shown = rows[offset : offset + LISTED]
+    chosen = st.dataframe(
+        [{key: plain(value) for key, value in row.items() if key != "Id"} for row in shown],
+        key=f"contents-table-{record.id}-{offset}-{wanted}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    picked = chosen["selection"]["rows"]
+    if picked and picked[0] < len(shown):
+        correct(store, record, shown[picked[0]])
+    left_out = store.datasets.left_out(record.id, limit=LISTED)
+    if left_out:
+        st.header("Files left out")
+        show_rows([{"File": each.name, "Why": each.sentence, "Code": each.code} for each in left_out])
+    changed = store.datasets.corrections(record.id)
+    if changed:
+        st.header("Corrections by hand")
+        names = {image.id: image.name for image in store.datasets.images(record.id, ids={c.image_id for c in changed})}
+        show_rows(
+            [
+                {
+                    "File": names[each.image_id],
+                    "What": each.field,
+                    "Was": each.was or NOTHING,
+                    "Became": each.became or NOTHING,
+                    "By": each.by,
+                    "When": moment(each.at),
+                }
+                for each in reversed(changed)
+            ]
+        )
+
+
+def correct(store: Store, record: DatasetRecord, row: dict[str, str]) -> None:
+    """Ask for the right subject and label of one image; the change is kept with who made it and when."""
+    with st.form(f"correct-{row['Id']}"):
+        st.markdown(f"**Correct {plain(row['File'])}**")
+        left, right = st.columns(2)
+        subject = left.text_input("Subject", row["Subject"], key=f"correct-subject-{row['Id']}")
+        label = right.selectbox("Label", LABELS, index=LABELS.index(row["Label"]), key=f"correct-label-{row['Id']}")
+        if st.form_submit_button("Save correction", type="primary"):
+            with errors_shown():
+                correct_image(store, record.id, int(row["Id"]), subject=subject, label=label, actor=me().actor)
+                st.rerun()
 
 
 def sheet(store: Store, record: DatasetRecord) -> None:

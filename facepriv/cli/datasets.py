@@ -93,14 +93,23 @@ def datasheet(
 
 
 def datasets(
+    name: Annotated[
+        str | None, typer.Argument(help="List the images of this data set, and where what is said of them comes from.")
+    ] = None,
     discard: Annotated[str | None, typer.Option(help="Remove the interrupted import of this name.")] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """List the data sets with their counts, and interrupted imports."""
+    """List the data sets with their counts, and interrupted imports; or the images of one data set.
+
+    The list of images names people's files and subjects, and so does its --json; the access log records it.
+    """
     from facepriv.services.datasets.import_jobs import discard_by_name
     from facepriv.services.datasets.importing import is_under_way
     from facepriv.services.datasets.retention import retention_day
 
+    if name is not None:
+        _list_images(name, json_file)
+        return
     with opened_store() as (store, settings):
         if discard is not None:
             removed = discard_by_name(store, settings, discard)
@@ -152,6 +161,30 @@ def datasets(
         for record, counts in counted
     ]
     write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": rows})
+
+
+def _list_images(name: str, json_file: JsonFile) -> None:
+    """List the images of a data set, and the files that its import left out."""
+    from facepriv.services.datasets.contents import content_rows, dataset_document
+
+    with opened_store() as (store, _):
+        record = store.datasets.get(name)
+        store.access.record(get_actor(), "images-listed", f"dataset {record.id}")
+        document = dataset_document(store, record)
+        rows = [] if json_file is not None else content_rows(store, record)
+    shown = [{key: value for key, value in row.items() if key != "Id"} for row in rows[:LISTED]]
+    show_table(f"Images of {record.name}", shown, none="")
+    if len(rows) > LISTED:
+        say(f"... and {len(rows) - LISTED:,} more; --json FILE lists them all.")
+    for each in document["left_out"][:LISTED]:
+        say(f"  Left out: {each['file']}: {each['sentence']}  [{each['code']}]")
+    if len(document["left_out"]) > LISTED:
+        say(f"  ... and {len(document['left_out']) - LISTED:,} more; --json FILE lists them all.")
+    write_json(json_file, document)
+
+
+LISTED = 40
+"""Images and files that are listed on a terminal."""
 
 
 def counts_json(counts: DatasetCounts) -> dict[str, Any]:

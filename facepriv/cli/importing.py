@@ -58,6 +58,7 @@ def import_command(
     """
     from facepriv.datasets.gender_words import parse_mapping
     from facepriv.presentation.quality import quality_sentences
+    from facepriv.services.datasets.contents import dataset_document
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
     from facepriv.services.datasets.importing import get_report
     from facepriv.services.jobs.submit import submit
@@ -101,6 +102,9 @@ def import_command(
                 raise FaceprivError(job.error or "The import was cancelled. Repeat the same command to resume.")
             report = get_report(store, job.dataset_id)
             show_import(report, shown)
+            listed = (
+                dataset_document(store, report.dataset) if json_file is not None else {"images": [], "left_out": []}
+            )
             checked = check_quality_with_progress(store, report.dataset.name) if quality else None
             if checked is not None:
                 say(*quality_sentences(checked))
@@ -110,6 +114,8 @@ def import_command(
         "reader": report.dataset.reader,
         "reader_reason": report.dataset.reader_reason,
         **counts_json(report.counts),
+        "image_files": listed["images"],
+        "files_left_out": listed["left_out"],
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
         "files": _file_counts(json.loads(job.result or "{}").get("preview"), report.counts.images),

@@ -17,6 +17,7 @@ from facepriv.datasets.label_tables import (
     read_header,
     read_labels,
 )
+from facepriv.datasets.problems import problem_names
 from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, SubjectsAre, find_limits
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import READABLE
@@ -136,8 +137,10 @@ def read_folder(
     notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
     problems = [*files.problems, *result.problems, *notices]
     counts, reasons = account(files, result.images, used, problems)
+    taken = {image.name for image in result.images}
     return replace(
         result,
+        left_out=_left_out(files, taken, used, [*problems, *reasons]),
         files=counts,
         reader=reader.name,
         images=sorted(result.images, key=lambda image: image.name),
@@ -162,6 +165,17 @@ def _as_told(result: ReadResult, subjects: SubjectsAre) -> ReadResult:
     if subjects == "auto" or result.identities == "none":
         return result
     return replace(result, identities=subjects, why=f"{result.why} Subjects are {subjects}, as was said.")
+
+
+def _left_out(files: Files, taken: set[str], used: Sequence[str], told: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return the reason of every file that is neither an image taken nor a table or list that was read."""
+    why: dict[str, Problem] = {}
+    for problem in told:
+        for name in problem_names(problem):
+            why.setdefault(name, problem)
+    read = {n for n in (*files.tables, *files.others) if n in files.lists or Path(n).name in used}
+    rest = [n for n in (*files.images, *files.tables, *files.others, *files.left_out) if n not in taken | read]
+    return tuple(Problem(name, why[name].code, why[name].sentence) for name in rest if name in why)
 
 
 def _no_images(files: Files, called: str) -> BadInputError:

@@ -22,10 +22,12 @@ from facepriv.store.leftovers import Leftovers, references
 from facepriv.store.names import check_name
 from facepriv.store.protections import delete_trials, trials_of
 from facepriv.store.records import (
+    Correction,
     DatasetCounts,
     DatasetRecord,
     FoundFace,
     Holdings,
+    ImageOrigin,
     ImagePair,
     ImageRecord,
     NewDataset,
@@ -34,10 +36,13 @@ from facepriv.store.records import (
 )
 from facepriv.store.rows import (
     AuditRow,
+    CorrectionRow,
     DatasetRow,
+    ImageOriginRow,
     ImageRow,
     JobRow,
     LearningRow,
+    LeftOutRow,
     ProblemRow,
     ProtectionRow,
     ProtocolPairRow,
@@ -47,7 +52,7 @@ from facepriv.store.rows import (
     ShareRow,
     TemplateSetRow,
 )
-from facepriv.types import Problem, ProtocolPair
+from facepriv.types import GENDER_NAMES, Problem, ProtocolPair
 from facepriv.wording import some
 
 _BATCH = 200
@@ -74,6 +79,8 @@ class ImportSession:
         self._problems: list[Problem] = []
         self._final_problems: list[Problem] | None = None
         self._protocol: Sequence[ProtocolPair] = ()
+        self._origins: Mapping[str, Mapping[str, str]] = {}
+        self._left_out: Sequence[Problem] = ()
         self.unwritten: set[str | None] = set()
         """Hashes of the artifacts of images that no batch held yet, or that could not be written."""
         self._written_at = time.monotonic()
@@ -107,13 +114,29 @@ class ImportSession:
         self._problems.append(problem)
         self._flush_when_due()
 
-    def finish(self, problems: Iterable[Problem], protocol: Sequence[ProtocolPair] = ()) -> None:
+    def finish(
+        self,
+        problems: Iterable[Problem],
+        protocol: Sequence[ProtocolPair] = (),
+        *,
+        origins: Mapping[str, Mapping[str, str]] | None = None,
+        left_out: Sequence[Problem] = (),
+    ) -> None:
         """Say what stands in the end: these problems instead of all that were added, and the published comparisons.
 
         Written together with the data set's becoming visible. Every comparison is of images that were added.
+
+        Parameters
+        ----------
+        origins
+            Where ``subject`` and ``label`` of an image come from, by its name.
+        left_out
+            Every file that was found and not taken, by name, with the reason.
         """
         self._final_problems = list(problems)
         self._protocol = protocol
+        self._origins = origins or {}
+        self._left_out = left_out
 
     def flush(self) -> None:
         """Write what was added so far, in one transaction."""
@@ -167,11 +190,26 @@ class ImportSession:
                 )
             seen.add(name)
 
+    def _write_origins(self, session: Session) -> None:
+        rows = [
+            {"image_id": image_id, "subject": said.get("subject"), "label": said.get("label")}
+            for name, image_id in self._ids(session).items()
+            if (said := self._origins.get(name))
+        ]
+        if rows:
+            session.execute(insert(ImageOriginRow), rows)
+        if self._left_out:
+            left_out = [values_of(Problem, each, dataset_id=self.dataset_id) for each in self._left_out]
+            session.execute(insert(LeftOutRow), left_out)
+
+    def _ids(self, session: Session) -> dict[str, int]:
+        query = select(ImageRow.name, ImageRow.id).where(ImageRow.dataset_id == self.dataset_id)
+        return {row.name: row.id for row in session.execute(query)}
+
     def _write_protocol(self, session: Session) -> None:
         if not self._protocol:
             return
-        query = select(ImageRow.name, ImageRow.id).where(ImageRow.dataset_id == self.dataset_id)
-        ids = {row.name: row.id for row in session.execute(query)}
+        ids = self._ids(session)
         session.execute(
             insert(ProtocolPairRow),
             [
@@ -194,6 +232,7 @@ class ImportSession:
                 session.execute(delete(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id))
                 _write_problems(session, self.dataset_id, self._final_problems)
             self._write_protocol(session)
+            self._write_origins(session)
             session.execute(
                 update(DatasetRow)
                 .where(DatasetRow.id == self.dataset_id)
@@ -211,10 +250,10 @@ class DatasetStore:
 
     Contract: a data set is listed, found and counted only once its import has finished; an import that was
     interrupted at any moment, by a kill too, leaves nothing that any method here shows but `unfinished`. A finished
-    data set never changes but for how long it may be kept, its data sheet and its quality report. Records are detached
-    values. Methods that take ``dataset_id`` raise UnknownNameError if there is no such finished data set, and every
-    method raises StoreError if the database cannot be used. Artifact files that only removed rows referred to go with
-    them, see `Leftovers`.
+    data set never changes but for how long it may be kept, its data sheet, its quality report, and what `correct`
+    sets while nothing was computed from its labels. Records are detached values. Methods that take ``dataset_id``
+    raise UnknownNameError if there is no such finished data set, and every method raises StoreError if the database
+    cannot be used. Artifact files that only removed rows referred to go with them, see `Leftovers`.
     """
 
     def __init__(self, database: Database, leftovers: Leftovers) -> None:
@@ -353,6 +392,73 @@ class DatasetStore:
         with self._database.reading() as session:
             _find(session, dataset_id)
             return _problems(session, dataset_id, limit, offset)
+
+    def left_out(self, dataset_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[Problem, ...]:
+        """Return the files that the import found and did not take, with the reason, in the order they came up."""
+        query = select(LeftOutRow).where(LeftOutRow.dataset_id == dataset_id).order_by(LeftOutRow.id)
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            return tuple(record_of(Problem, row) for row in session.scalars(query.limit(limit).offset(offset)))
+
+    def origins(self, dataset_id: int) -> dict[int, ImageOrigin]:
+        """Return where subject and label of each image come from, by its id; those of earlier versions are missing."""
+        query = select(ImageOriginRow).join(ImageRow, ImageRow.id == ImageOriginRow.image_id)
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            rows = session.scalars(query.where(ImageRow.dataset_id == dataset_id))
+            return {row.image_id: record_of(ImageOrigin, row) for row in rows}
+
+    def corrections(self, dataset_id: int) -> tuple[Correction, ...]:
+        """Return what was corrected by hand, oldest first."""
+        query = select(CorrectionRow).join(ImageRow, ImageRow.id == CorrectionRow.image_id)
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            rows = session.scalars(query.where(ImageRow.dataset_id == dataset_id).order_by(CorrectionRow.id))
+            return tuple(record_of(Correction, row) for row in rows)
+
+    def correct(self, dataset_id: int, image_id: int, *, subject: str, label: int | None, by: str) -> int:
+        """Set subject and label of an image, note who did, and return how many of the two that changed.
+
+        The data set's hash follows, and its quality report, which was of what it held before, goes.
+
+        Raises
+        ------
+        UnknownNameError
+            If the data set has no such image.
+        BadInputError
+            With code ``dataset-in-use`` if a run, an audit or a template set was made from the labels as they are.
+        """
+        with self._database.writing(alone=True) as session:
+            dataset = _find(session, dataset_id)
+            (before,) = _images_by_id(session, dataset_id, [image_id])
+            held = _holdings(session, dataset_id)
+            users = [
+                *(f"run {number}" for number in held.runs),
+                *(f"audit {number}" for number in held.audits),
+                *(f"template set {name}" for name in held.template_sets),
+            ]
+            if users:
+                raise BadInputError(
+                    f"{held.dataset.name} is used by {some(users, 3)}, whose figures rest on its labels as they are; "
+                    "delete them first, or import the images again with corrected labels.",
+                    code="dataset-in-use",
+                )
+            changes: list[tuple[str, str | None, str | None]] = []
+            if subject != before.subject:
+                changes.append(("subject", before.subject, subject))
+            if label != before.label:
+                words = [None if each is None else GENDER_NAMES[each] for each in (before.label, label)]
+                changes.append(("label", words[0], words[1]))
+            for name, was, became in changes:
+                session.add(
+                    CorrectionRow(image_id=image_id, field=name, was=was, became=became, by=by, at=datetime.now(UTC))
+                )
+            if changes:
+                session.execute(update(ImageRow).where(ImageRow.id == image_id).values(subject=subject, label=label))
+                session.flush()
+                dataset.content_sha256 = _content(session, dataset_id)
+                dataset.quality = None
+            return len(changes)
 
     def counts(self, dataset_id: int) -> DatasetCounts:
         """Count images, subjects, labels and failures, in SQL."""

@@ -226,6 +226,28 @@ class ImageRecord(NewImage):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageOrigin:
+    """Where what is said of an image comes from, in a few words such as ``folder`` or a table and its line."""
+
+    image_id: int
+    subject: str | None
+    label: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """A subject or a label that somebody corrected by hand."""
+
+    image_id: int
+    field: Literal["subject", "label"]
+    was: str | None
+    """The subject, or the label as its word; None where there was none."""
+    became: str | None
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnfinishedImport:
     """An import that is under way or was interrupted and can go on."""
 

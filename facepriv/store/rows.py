@@ -339,6 +339,42 @@ class ProtocolPairRow(Base):
     mated: Mapped[bool]
 
 
+class ImageOriginRow(Base):
+    """Where the subject and the label of an image come from; images of earlier versions have none."""
+
+    __tablename__ = "image_origins"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    subject: Mapped[str | None]
+    label: Mapped[str | None]
+
+
+class LeftOutRow(Numbered, Base):
+    """A file that an import found and did not take, with the reason."""
+
+    __tablename__ = "left_out"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    code: Mapped[str]
+    sentence: Mapped[str]
+
+
+class CorrectionRow(Numbered, Base):
+    """A subject or a label that somebody corrected by hand."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (CheckConstraint("field IN ('subject', 'label')", name="field"), _NEVER_REUSED)
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
+    field: Mapped[str] = mapped_column(String(8))
+    # A label as its word; NULL where there was none, or is none any more.
+    was: Mapped[str | None]
+    became: Mapped[str | None]
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
 class ProblemRow(Numbered, Base):
     """A file or row that an import left out, or a notice about one."""
 

@@ -73,6 +73,20 @@ def test_import_of_columns_and_numbers(tmp_path):
     assert document["labels"] == {"female": 1, "male": 0, "unlabelled": 0}
 
 
+def test_every_file_is_listed_with_where_its_labels_come_from(empty: Terminal, tmp_path):
+    faces = write_faces(tmp_path / "faces")
+    (faces / "notes.md").write_text("a note")
+    document = empty.json("import", faces, "--name", "few")
+    listed = empty.json("datasets", "few")
+    assert listed["schema"] == "facepriv.dataset/1"
+    assert listed["images"] == document["image_files"]
+    assert listed["left_out"] == document["files_left_out"]
+    assert [each["file"] for each in listed["images"]] == [f"{name}.jpg" for name in NAMES]
+    assert all("of labels.csv, line" in each["label_from"] for each in listed["images"])
+    assert [each["file"] for each in listed["left_out"]] == ["notes.md"]
+    assert "column 'gender' of labels.csv" in empty("datasets", "few").out.replace("\n", "")
+
+
 def test_a_preview_writes_nothing(empty: Terminal, tmp_path):
     faces = write_faces(tmp_path / "faces")
     document = empty.json("import", faces, "--name", "few", "--preview")

@@ -261,6 +261,19 @@ def test_archives_and_images_are_not_mixed(empty, visit, archive):
     assert "One archive or any number of images was expected" in app.error[0].value
 
 
+def test_images_are_listed_with_where_their_labels_come_from(filled, visit, said):
+    app = visit("datasets")
+    app.segmented_control("dataset_part").set_value("Images").run()
+    assert not app.exception, app.exception
+    table = next(frame.value for frame in app.dataframe if "Label from" in frame.value.columns)
+    assert len(table) == 8
+    assert "Select one to correct its subject or label." in said(app)
+    (field,) = [box for box in app.text_input if box.key.startswith("contents-filter-")]
+    field.input("s001").run()
+    table = next(frame.value for frame in app.dataframe if "Label from" in frame.value.columns)
+    assert set(table["Subject"]) == {"s001"}
+
+
 def test_gallery_shows_a_page_and_is_logged_once(filled, visit, said):
     app = visit("datasets")
     shown = gallery_of(app)

@@ -20,7 +20,7 @@ from typing import Any
 import facepriv
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder, read_demo
-from facepriv.datasets.problems import summarise_problems
+from facepriv.datasets.problems import problem_names, summarise_problems
 from facepriv.datasets.reading import ReadResult, find_limits
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
@@ -329,8 +329,22 @@ def import_source(
                 f"No image could be imported from {source.called}, so no data set was made.{first}",
                 code="nothing-imported",
             )
-        session.finish(problems, protocol)
+        gone = [Problem(name, each.code, each.sentence) for each in source.problems for name in problem_names(each)]
+        session.finish(
+            problems,
+            protocol,
+            origins={image.name: _origin(image, read) for image in read.images if image.name in names},
+            left_out=[*gone, *read.left_out, *left_out],
+        )
     return get_report(store, request.name)
+
+
+def _origin(image: LabelledImage, read: ReadResult) -> dict[str, str]:
+    """Return where subject and label of an image come from."""
+    told = {**read.origin, **image.origin}
+    if image.label is None:
+        told.pop("label", None)
+    return told
 
 
 def get_report(store: Store, dataset: int | str) -> ImportReport:
