@@ -31,7 +31,8 @@ crop:
   kind: five-points       # or aligned-chip, eye-square, box-square
 output:                   # of a matcher: leave labels and meaning out
   name: logits            # any value inside the graph
-  meaning: logits         # or probabilities, logit, probability
+  meaning: logits         # or probabilities, logit, probability; or apply: softmax, sigmoid, argmax
+  columns: [0, 1]         # which numbers of the output, from 0; leave out if it has no others
   labels: [female, male]
 """
 

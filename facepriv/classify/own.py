@@ -50,18 +50,26 @@ def scores_of_outputs(outputs: NDArray[np.float64], described: ClassifierOutput)
 
     Raises ModelUnavailableError if there are more or fewer numbers than described, or probabilities outside 0..1.
     """
-    width = 2 if described.meaning in ("logits", "probabilities") else 1
-    if outputs.shape[1] != width:
-        raise ModelUnavailableError(
-            f"An output of {described.meaning} should have {count(width, 'number')} for each image, but this one has "
-            f"{outputs.shape[1]}; correct output in the YAML."
-        )
+    numbers = _pick(outputs, described)
+    width = numbers.shape[1]
     male = described.labels.index("male")
-    if described.meaning == "logits":
-        scores = outputs[:, male] - outputs[:, 1 - male]
+    sign = 1 if male == 1 else -1
+    if described.apply == "argmax":
+        # Ties go to the first, as numpy's and the frameworks' do.
+        last_wins = numbers[:, 1] > numbers[:, 0]
+        scores = np.where(last_wins, sign, -sign) * -np.log(LEAST_PROBABILITY)
+    elif described.apply == "sigmoid":
+        # log sigmoid(x) without losing what is beyond the precision of probabilities
+        last, other = (-np.logaddexp(0, -numbers[:, -1]), -np.logaddexp(0, numbers[:, -1]))
+        if width == 2:
+            other = -np.logaddexp(0, -numbers[:, 0])
+        scores = sign * (last - other)
+    elif described.meaning == "logits" or described.apply == "softmax":
+        scores = numbers[:, male] - numbers[:, 1 - male]
     elif described.meaning == "logit":
-        scores = outputs[:, 0] if male == 1 else -outputs[:, 0]
+        scores = sign * numbers[:, 0]
     else:
+        outputs = numbers
         if (outputs < 0).any() or (outputs > 1).any():
             raise ModelUnavailableError(
                 "The network should give probabilities from 0 to 1, but gives others; if they are logits, say so in "
@@ -69,8 +77,44 @@ def scores_of_outputs(outputs: NDArray[np.float64], described: ClassifierOutput)
             )
         last = outputs[:, -1]
         other = outputs[:, 0] if width == 2 else 1 - last
-        scores = (1 if male == 1 else -1) * (_log(last) - _log(other))
+        scores = sign * (_log(last) - _log(other))
     return np.asarray(scores, dtype=np.float64)
+
+
+_KNOWN = {
+    18: "FairFace's 18 numbers: columns: [7, 8] with labels: [male, female]",
+    3: "insightface's three numbers: columns: [0, 1] with labels: [female, male]",
+}
+"""Networks of several heads, by how many numbers they give."""
+
+
+def _pick(outputs: NDArray[np.float64], described: ClassifierOutput) -> NDArray[np.float64]:
+    """Return the numbers that tell the gender: ``(n, 1)`` or ``(n, 2)``, in the order of the labels."""
+    there = outputs.shape[1]
+    kind = described.meaning or described.apply
+    if not described.columns:
+        if there not in described.widths:
+            wanted = " or ".join(count(width, "number") for width in described.widths)
+            known = f" ({_KNOWN[there]})" if there in _KNOWN else ""
+            raise ModelUnavailableError(
+                f"An output for {kind} should have {wanted} for each image, but this one has {there}; say under "
+                "output.columns in the YAML which of them tell the gender, counted from 0 and in the order of labels"
+                f"{known}."
+            )
+        return outputs
+    groups = [(each,) if isinstance(each, int) else each for each in described.columns]
+    last = max(place for group in groups for place in group)
+    if last >= there:
+        raise ModelUnavailableError(
+            f"The output should have at least {last + 1} numbers for each image, since columns names the one at place "
+            f"{last}, counted from 0, but it has {there}; correct columns under output in the YAML."
+        )
+    join = np.sum if described.meaning == "probabilities" else np.max if described.apply == "argmax" else _log_sum_exp
+    return np.stack([join(outputs[:, list(group)], axis=1) for group in groups], axis=1)
+
+
+def _log_sum_exp(logits: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.asarray(np.logaddexp.reduce(logits, axis=axis))
 
 
 def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

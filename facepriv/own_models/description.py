@@ -10,9 +10,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     TypeAdapter,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -102,8 +104,15 @@ class ClassifierOutput(Described):
 
     name: str | None = None
     """Of an output or of any value inside the graph, such as the logits before a softmax; by default its one output."""
-    meaning: Literal["logits", "probabilities", "logit", "probability"]
+    meaning: Literal["logits", "probabilities", "logit", "probability"] | None = None
     """Two logits or two probabilities in the order of ``labels``; or one of either, of the last of ``labels``."""
+    apply: Literal["softmax", "sigmoid", "argmax"] | None = None
+    """What has to be applied to the numbers, in place of ``meaning``.
+
+    A softmax to two; a sigmoid to one, of the last of ``labels``, or to each of two; or only the larger of two counts.
+    """
+    columns: tuple[int | tuple[int, ...], ...] = ()
+    """Which numbers of the output these are, in the order of ``labels``; by default all, which are as many."""
     labels: tuple[str, str]
 
     @field_validator("labels")
@@ -112,6 +121,60 @@ class ClassifierOutput(Described):
         if set(value) != set(GENDER_LABELS):
             raise ValueError("write [female, male] or [male, female], in the network's order")
         return value
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _check_places(cls, value: object) -> object:
+        if (
+            isinstance(value, list | tuple)
+            and value
+            and all(
+                _is_place(each) or (isinstance(each, list | tuple) and each and all(map(_is_place, each)))
+                for each in value
+            )
+        ):
+            return value
+        raise ValueError("write places in the output, counted from 0, such as [7, 8]; for several classes a list each")
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> ClassifierOutput:
+        if (self.meaning is None) == (self.apply is None):
+            raise ValueError("write either `meaning` or `apply`: what the numbers are, or what makes them so")
+        widths = self.widths
+        if self.columns and len(self.columns) not in widths:
+            raise ValueError(
+                f"with {self.meaning or self.apply}, `columns` takes {' or '.join(map(str, widths))} of the output's "
+                "numbers, counted from 0, in the order of `labels`"
+            )
+        places = [place for each in self.columns for place in ((each,) if isinstance(each, int) else each)]
+        if len(set(places)) < len(places):
+            raise ValueError("`columns` may name each number of the output once")
+        if self.takes_one_each and any(not isinstance(each, int) for each in self.columns):
+            raise ValueError(f"with {self.meaning or self.apply}, each of `columns` is a single number")
+        return self
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Return how many numbers, or groups of numbers, the output may have."""
+        if self.apply == "sigmoid":
+            return (1, 2)
+        return (1,) if self.meaning in ("logit", "probability") else (2,)
+
+    @property
+    def takes_one_each(self) -> bool:
+        """Return whether a label cannot be of several classes: their numbers do not add up."""
+        return self.apply == "sigmoid" or self.widths == (1,)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A description without these has the version that it had before there were any.
+        written: dict[str, Any] = write(self)
+        unused = [name for name in ("meaning", "apply", "columns") if not written[name]]
+        return {name: value for name, value in written.items() if name not in unused}
+
+
+def _is_place(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 class MatcherOutput(Described):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from facepriv.errors import BadInputError
-from facepriv.own_models.description import CommandMatcher, NetworkClassifier, read_yaml
+from facepriv.own_models.description import CommandMatcher, NetworkClassifier, parse, read_yaml
 from tests.own_model_files import GENDER, MATCHER
 
 COMMAND = {
@@ -64,6 +64,14 @@ def test_reads_a_command():
         ({"crop": {"kind": "eye-square", "sides": 3}}, "crop.sides"),
         ({"output": {"meaning": "logits", "labels": ["man", "woman"]}}, "output.labels"),
         ({"output": {"meaning": "softmax", "labels": ["female", "male"]}}, "output.meaning"),
+        ({"output": {"labels": ["female", "male"]}}, "output"),
+        ({"output": {"meaning": "logits", "apply": "softmax", "labels": ["female", "male"]}}, "output"),
+        ({"output": {"meaning": "logits", "columns": [7], "labels": ["female", "male"]}}, "output"),
+        ({"output": {"meaning": "logit", "columns": [7, 8], "labels": ["female", "male"]}}, "output"),
+        ({"output": {"meaning": "logits", "columns": [7, 7], "labels": ["female", "male"]}}, "output"),
+        ({"output": {"apply": "sigmoid", "columns": [[1, 2], 3], "labels": ["female", "male"]}}, "output"),
+        ({"output": {"apply": "softmax", "columns": [-1, 0], "labels": ["female", "male"]}}, "output.columns"),
+        ({"output": {"apply": "softmax", "columns": [[], 0], "labels": ["female", "male"]}}, "output.columns"),
         ({"input": {**GENDER["input"], "std": 0}}, "input.std"),
         ({"input": {**GENDER["input"], "mean": [1, 2]}}, "input.mean.2"),
         ({"input": {**GENDER["input"], "size": 100_000}}, "input.size"),
@@ -118,3 +126,16 @@ def test_what_is_no_description_is_refused(content, words):
         read_yaml(content)
     assert caught.value.code == "model-description"
     assert words in str(caught.value)
+
+
+def test_what_is_not_used_of_an_output_is_not_written():
+    """Otherwise the same YAML would have another version than before there were columns."""
+    description = read_yaml(text(GENDER))
+    assert description.output.model_dump(mode="json") == {
+        "name": "logits",
+        "meaning": "logits",
+        "labels": ["female", "male"],
+    }
+    picked = read_yaml(text(GENDER, output={"apply": "softmax", "columns": [7, [8, 9]], "labels": ["male", "female"]}))
+    assert picked.output.columns == (7, (8, 9))
+    assert parse(picked.model_dump(mode="json")) == picked

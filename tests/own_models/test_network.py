@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx
 import pytest
@@ -131,3 +133,48 @@ def test_outputs_that_are_not_as_described_are_refused():
         scores_of_outputs(np.array([[3.0]]), output)
     with pytest.raises(ModelUnavailableError, match="should have 1 number for each image"):
         scores_of_outputs(np.array([[0.5, 0.5]]), output)
+
+
+THREE = [[0.2, 1.7, 0.31]]
+"""Female, male, age, as insightface's genderage gives them."""
+EIGHTEEN = [[*range(7), 3.0, -1.0, *range(9)]]
+"""Seven races, male, female, nine ages, as FairFace gives them."""
+
+
+@pytest.mark.parametrize(
+    ("outputs", "fields", "expected"),
+    [
+        (THREE, {"columns": [0, 1], "meaning": "logits"}, 1.5),
+        (THREE, {"columns": [0, 1], "apply": "softmax"}, 1.5),
+        (THREE, {"columns": [1, 0], "apply": "softmax", "labels": ["male", "female"]}, 1.5),
+        (THREE, {"columns": [0, 1], "apply": "argmax"}, 15.942385),
+        ([[1.7, 0.2, 0.31]], {"columns": [0, 1], "apply": "argmax"}, -15.942385),
+        (EIGHTEEN, {"columns": [7, 8], "apply": "softmax", "labels": ["male", "female"]}, 4.0),
+        (EIGHTEEN, {"columns": [7, 8], "apply": "argmax", "labels": ["male", "female"]}, 15.942385),
+        ([[9.0, 40.0]], {"columns": [1], "apply": "sigmoid"}, 40.0),
+        ([[9.0, -800.0]], {"columns": [1], "apply": "sigmoid", "labels": ["male", "female"]}, 800.0),
+        ([[-2.0]], {"apply": "sigmoid"}, -2.0),
+        ([[0.0, 0.0]], {"apply": "sigmoid"}, 0.0),
+        ([[-1.0, 2.0]], {"apply": "sigmoid"}, math.log((1 + math.e) / (1 + math.exp(-2)))),
+        ([[0.1, 0.2, 0.3, 0.4]], {"columns": [[0, 1], [2, 3]], "meaning": "probabilities"}, math.log(0.7 / 0.3)),
+        ([[0.0, 1.0, 2.0, 9.0]], {"columns": [0, [1, 2]], "apply": "softmax"}, math.log(math.e + math.e**2)),
+        ([[1.0, 0.0, 2.0]], {"columns": [0, [1, 2]], "apply": "argmax"}, 15.942385),
+    ],
+)
+def test_heads_of_an_output_are_picked(outputs, fields, expected):
+    output = ClassifierOutput(**{"labels": ["female", "male"], **fields})
+    np.testing.assert_allclose(scores_of_outputs(np.array(outputs, dtype=float), output), [expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "fields", "advice"),
+    [
+        (THREE, {"meaning": "logits"}, r"columns: \[0, 1\] with labels: \[female, male\]"),
+        (EIGHTEEN, {"meaning": "logits"}, r"columns: \[7, 8\] with labels: \[male, female\]"),
+        ([[1.0, 2.0, 3.0, 4.0]], {"apply": "softmax"}, r"under output\.columns"),
+        (THREE, {"columns": [2, 3], "apply": "softmax"}, r"at least 4 numbers .* has 3; correct columns"),
+    ],
+)
+def test_advice_about_heads_can_be_followed(outputs, fields, advice):
+    with pytest.raises(ModelUnavailableError, match=advice):
+        scores_of_outputs(np.array(outputs, dtype=float), ClassifierOutput(labels=("female", "male"), **fields))

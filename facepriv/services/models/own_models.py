@@ -161,7 +161,12 @@ def _with_network(description: NetworkModel, source: Path, folder: Path) -> Netw
         )
     shutil.copyfile(source, folder / NETWORK)
     network = open_network(folder / NETWORK, description)
-    if not isinstance(description, NetworkClassifier) or description.output.meaning.startswith("logit"):
+    if not isinstance(description, NetworkClassifier):
+        return description
+    if description.output.apply == "argmax":
+        finding = "Its answer is only which gender is likelier (argmax), so it can judge but hardly guide a method."
+        return description.model_copy(update={"found": (finding,)})
+    if not (description.output.meaning or "").startswith("probabilit"):
         return description
     finding = "Its graph gives probabilities only, so scores stay within 15.9 nats of 0 and may tie near the ends."
     if network.before_softmax is not None:
