@@ -244,12 +244,16 @@ def label_options() -> dict[str, Any]:
         st.caption("Columns of the label table, if their names are not recognised")
         columns = {
             role: box.text_input(f"{role.capitalize()} column", key=f"column_{role}").strip()
-            for box, role in zip(st.columns(3), ("file", "subject", "gender"), strict=True)
+            for box, role in zip(st.columns(5), Columns.model_fields, strict=True)
         }
-        st.caption("Meaning of label values; bare numbers such as 0 and 1 are refused without this")
+        st.caption(
+            "Meaning of label values, several words with commas between them; bare numbers such as 0 and 1 are refused "
+            "without this"
+        )
         mapping = {
-            box.text_input(f"Value for {meaning}", key=f"value_{meaning}").strip(): meaning
+            word.strip(): meaning
             for box, meaning in zip(st.columns(3), ("male", "female", "unknown"), strict=True)
+            for word in box.text_input(f"Values for {meaning}", key=f"value_{meaning}").split(",")
         }
         st.caption("After the preview you can choose columns from the table, and say what its values mean.")
     return {

@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 from sqlalchemy import Text, cast
 
+from facepriv.schemas.requests import Columns
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_jobs import ImportJob, list_imports
 from facepriv.store import open_store
@@ -357,3 +358,26 @@ def test_a_day_is_kept_and_told_once_it_is_past(filled, visit, said, archive):
     app.run()
     assert "That day has passed: delete it below" in app.warning[0].value
     assert f"{date.today() - timedelta(days=1)}, PAST" in said(app)
+
+
+def test_the_form_has_every_option_of_the_command_line(empty, visit, face_folder):
+    app = visit("datasets")
+    images = [(path.name, path.read_bytes(), "image/jpeg") for path in sorted(face_folder.glob("*.jpg"))[:4]]
+    table = "Bild,Wer,Geschlecht,Jahre,Herkunft\n" + "".join(
+        f"{name},p{number // 2},{word},{30 + number},{number}\n"
+        for number, ((name, _, _), word) in enumerate(zip(images, ("weib", "maid", "kerl", "bub"), strict=True))
+    )
+    header = table.split("\n")[0].split(",")
+    app.selectbox("upload_several-0").select("middle")
+    fields = {
+        **{f"column_{role}": column for role, column in zip(Columns.model_fields, header, strict=True)},
+        "value_female": "weib, maid",
+        "value_male": "kerl,bub",
+        "upload_encoding-0": "cp932",
+    }
+    preview(app, "all", images, ("labels.csv", table.encode(), "text/csv"), **fields)
+    (job,) = list_jobs(empty)
+    request = job.request
+    assert request.columns == Columns(file="Bild", subject="Wer", gender="Geschlecht", age="Jahre", race="Herkunft")
+    assert request.mapping == {"weib": "female", "maid": "female", "kerl": "male", "bub": "male"}
+    assert (request.several_faces, request.name_encoding) == ("middle", "cp932")
