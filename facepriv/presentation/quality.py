@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from facepriv.schemas.figures import Summary
 from facepriv.schemas.quality import QualityReport
-from facepriv.wording import listed, percent
+from facepriv.wording import count, listed, percent
 
 
 def quality_sentences(report: QualityReport) -> list[str]:
@@ -46,6 +46,17 @@ def _doubts(report: QualityReport) -> Iterator[str]:
             f"Possible identity errors: in {near.found:,} of {near.compared:,} pairs of images of different subjects, "
             f"{near.matcher.name} sees one person (score {near.threshold:.3f} or higher)."
         )
+    split = report.split_subjects
+    if split is not None and split.found:
+        yield (
+            f"Possible identity errors: the images of {split.found:,} of {count(split.checked, 'subject')} look like "
+            f"several people to {split.matcher.name} (no score of {split.threshold:.3f} or higher joins them)."
+        )
+        if split.groups_likely:
+            yield (
+                "So many subjects look like several people that their folders or names may stand for groups; if so, "
+                "import the images again with --subjects groups."
+            )
     labels = report.contradictions
     if labels is not None and labels.judged:
         wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if label != "unlabelled"])

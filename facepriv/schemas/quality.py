@@ -64,6 +64,35 @@ class NearDuplicates(Frozen):
     """The most alike first."""
 
 
+class SplitSubject(Frozen):
+    """A subject whose images look like several people to a matcher."""
+
+    groups: list[int]
+    """Images of each group, the largest first."""
+    first: int
+    """Id of an image of the largest group, and of the one outside it that is least like it."""
+    second: int
+    score: float
+
+
+class SplitSubjects(Frozen):
+    """Subjects whose images fall into groups that no score joins, though scores of different people reach it."""
+
+    matcher: ModelRef
+    threshold: float
+    """Score from which two images of a subject are joined."""
+    checked: int
+    """Subjects with several images."""
+    found: int
+    subjects: list[SplitSubject]
+    """Those whose images are least alike first."""
+
+    @property
+    def groups_likely(self) -> bool:
+        """Return whether so many subjects fall apart that they may be groups of people."""
+        return self.checked > 1 and 2 * self.found > self.checked
+
+
 class Contradiction(Frozen):
     """An image whose label every classifier contradicts."""
 
@@ -107,6 +136,8 @@ class QualityReport(Frozen):
     """None where no image has a usable face."""
     near_duplicates: NearDuplicates | None
     contradictions: Contradictions | None
+    split_subjects: SplitSubjects | None = None
+    """None where nothing was compared, as in reports of earlier versions."""
     not_checked: list[str] = Field(default_factory=list)
     """Sentences on what could not be checked, and why."""
     seconds: float

@@ -78,8 +78,9 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
 
 def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
     """List images whose labels may be wrong; record who looks at their names."""
-    near, labels = report.near_duplicates, report.contradictions
-    if not (near is not None and near.pairs) and not (labels is not None and labels.images):
+    near, labels, split = report.near_duplicates, report.contradictions, report.split_subjects
+    listed = [near.pairs if near else [], labels.images if labels else [], split.subjects if split else []]
+    if not any(listed):
         return
     st.header("Images to check")
     st.write("Either the label or the model may be wrong. Nothing was changed.")

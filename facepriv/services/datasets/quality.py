@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.matching.near_duplicates import LISTED, find_alike
+from facepriv.audit.matching.near_duplicates import LEAST_COMPARISONS, LISTED, find_alike
 from facepriv.audit.matching.pairs import Pairs
+from facepriv.audit.matching.split_subjects import APART, find_split
+from facepriv.audit.matching.streamed_scores import pilot
 from facepriv.imaging.crop import eye_centres
 from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_reference
@@ -34,7 +36,10 @@ from facepriv.schemas.quality import (
     NearDuplicates,
     QualityReport,
     Shortfall,
+    SplitSubject,
+    SplitSubjects,
 )
+from facepriv.services.datasets.folder_evidence import MATCHER, SAME
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.importing import Progress
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
@@ -98,6 +103,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
         inter_eye_distance=_inter_eye_distance(usable),
         near_duplicates=near,
         contradictions=_contradictions(usable, judges, measured) if judges else None,
+        split_subjects=None if compared_by is None else _split_subjects(usable, compared_by, measured),
         not_checked=not_checked,
         seconds=time.monotonic() - begun,
     )
@@ -114,7 +120,9 @@ def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dic
     """Name the images that deserve a second look, as rows of tables by their titles; this is personal data."""
     near = [] if report.near_duplicates is None else report.near_duplicates.pairs
     labels = [] if report.contradictions is None else report.contradictions.images
-    ids = {*(i for pair in near for i in (pair.first, pair.second)), *(doubt.image for doubt in labels)}
+    split = [] if report.split_subjects is None else report.split_subjects.subjects
+    pairs = [(pair.first, pair.second) for pair in near] + [(pair.first, pair.second) for pair in split]
+    ids = {*(image for pair in pairs for image in pair), *(doubt.image for doubt in labels)}
     images = {image.id: image for image in store.datasets.images(dataset_id, ids=sorted(ids))}
     return {
         "Different subjects that look like one person": [
@@ -126,6 +134,16 @@ def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dic
                 "Score": f"{pair.score:.3f}",
             }
             for pair in near
+        ],
+        "Subjects that look like several people": [
+            {
+                "Subject": images[each.first].subject,
+                "Groups": " + ".join(map(str, each.groups)),
+                "Image": images[each.first].name,
+                "Least like it": images[each.second].name,
+                "Score": f"{each.score:.3f}",
+            }
+            for each in split
         ],
         "Labels that every classifier contradicts": [
             {
@@ -205,6 +223,41 @@ def _near_duplicates(
         pairs=[
             NearDuplicate(first=with_template[first].id, second=with_template[second].id, score=score)
             for first, second, score in alike.pairs
+        ],
+    )
+
+
+def _split_subjects(
+    usable: Sequence[ImageRecord], compared_by: ModelRef, measured: Mapping[str, Mapping[int, Vector]]
+) -> SplitSubjects | None:
+    templates = measured[f"{TEMPLATE}:{compared_by.name}"]
+    known = [image for image in usable if image.id in templates and np.isfinite(templates[image.id]).all()]
+    if not known:
+        return None
+    table = np.stack([templates[image.id] for image in known]).astype(np.float32)
+    compare = get_matcher(compared_by.name).compare
+    subjects = [image.subject for image in known]
+    pairs = Pairs(table, None, subjects, compare)
+    if pairs.non_mated >= LEAST_COMPARISONS:
+        threshold = float(np.quantile(pilot(pairs).scores, APART))
+    elif compared_by.name == MATCHER:
+        threshold = SAME
+    else:
+        return None
+    checked, found = find_split(table, subjects, compare, threshold)
+    return SplitSubjects(
+        matcher=compared_by,
+        threshold=threshold,
+        checked=checked,
+        found=len(found),
+        subjects=[
+            SplitSubject(
+                groups=[len(group) for group in each.groups],
+                first=known[each.first].id,
+                second=known[each.second].id,
+                score=each.score,
+            )
+            for each in found[:LISTED]
         ],
     )
 

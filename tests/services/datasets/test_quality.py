@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from facepriv.datasets.demo import demo_folder
+from facepriv.datasets.demo import demo_folder, read_demo
 from facepriv.measures import compute
 from facepriv.measures.compute import Measure, find_known
 from facepriv.measures.stored_faces import untouched_faces
@@ -116,3 +116,26 @@ def test_where_subjects_are_no_people_nobody_is_compared(store, settings, tmp_pa
     assert report.near_duplicates is None
     assert "groups that may hold several people" in " ".join(report.not_checked)
     assert report.contradictions.judged == 10
+
+
+def test_one_subject_that_is_several_people_is_found(store, settings, tmp_path):
+    """Two folders of two people each, three of one person each."""
+    images = {}
+    for image in read_demo(4).images:
+        images.setdefault(image.subject, []).append(image.path)
+    people = list(images.values())
+    inside = {f"one-{n}": people[n] for n in range(3)} | {"two-0": people[3][:2] + people[4][:2]}
+    inside["two-1"] = people[5][:3] + people[6][:1]
+    for name, paths in inside.items():
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number, path in enumerate(paths):
+            shutil.copy(path, tmp_path / "set" / name / f"{number}.jpg")
+    import_dataset(store, settings, tmp_path / "set", name="mixed", subjects="people")
+    report = check_quality(store, "mixed")
+    split = report.split_subjects
+    assert (split.checked, split.found) == (5, 2)
+    assert sorted(each.groups for each in split.subjects) == [[2, 2], [3, 1]]
+    assert not split.groups_likely
+    assert "the images of 2 of 5 subjects look like several people" in " ".join(quality_sentences(report))
+    rows = doubtful_images(store, store.datasets.get("mixed").id, report)["Subjects that look like several people"]
+    assert {row["Subject"] for row in rows} == {"two-0", "two-1"}
