@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from facepriv.datasets.file_finder import FileFinder
@@ -53,9 +55,9 @@ class CsvReader:
         people = options.subjects == "people"
         groups = subjects_of_paths(files.images, sorting, people=people)
         knows = FileFinder(files.images).knows
-        tables: list[tuple[LabelTable, str]] = []
-        for path in paths:
-            table = read_labels(
+
+        def read(path: Path, context: Sequence[str] = ()) -> LabelTable:
+            return read_labels(
                 path,
                 required=("file",),
                 mapping=options.mapping,
@@ -63,14 +65,23 @@ class CsvReader:
                 knows=knows,
                 groups=groups.by_name if groups.identities == "people" else {},
                 ask=options.ask,
+                context=context,
             )
+
+        each = [read(path) for path in paths]
+        if len(each) > 1 and any(question.code == "ambiguous-letters" for one in each for question in one.questions):
+            # The letters of all tables are read together.
+            values = [value for one in each for value in one.values]
+            each = [read(path, values) for path in paths]
+        for table in each:
             _check_more(table)
-            base = path.relative_to(folder).parent.as_posix() if path.is_relative_to(folder) else "."
-            tables.append((table, "" if base == "." else base))
+        tables = [(table, _base(folder, path, files)) for table, path in zip(each, paths, strict=True)]
         if found and len(tables) > 1:
             _refuse_overlap(files, tables)
         whole = joined([table for table, _ in tables])
-        images, problems, rule, identities = label_by_files(folder, files.images, tables, sorting, people=people)
+        images, problems, rule, identities = label_by_files(
+            folder, files.images, tables, sorting, people=people, nobody=options.subjects == "none"
+        )
         told = "; ".join(f"{table.name}: {table.told}" for table, _ in tables)
         result = ReadResult(
             images,
@@ -81,6 +92,17 @@ class CsvReader:
             by_folder="subject" not in whole.columns and groups.by_folder,
         )
         return table_result(result, whole)
+
+
+def _base(folder: Path, path: Path, files: Files) -> str:
+    """Return the folder from which a table's paths may start: its own, or the one that it is called after."""
+    base = path.relative_to(folder).parent.as_posix() if path.is_relative_to(folder) else "."
+    inside = "" if base == "." else f"{base}/"
+    folders = {name[len(inside) :].split("/")[0] for name in files.images if name.startswith(inside)}
+    folders = {each for each in folders if f"{inside}{each}" not in files.images}
+    words = set(re.split(r"[\W_]+", path.stem.casefold()))
+    called = [each for each in folders if each.casefold() in words]
+    return f"{inside}{called[0]}" if len(called) == 1 else inside.rstrip("/")
 
 
 def _check_more(table: LabelTable) -> None:

@@ -22,6 +22,8 @@ from facepriv.imaging.file_formats import is_image_name
 from facepriv.types import Problem
 
 DELIMITERS = (",", ";", "\t", "|")
+SPACES = " "
+"""Stands for runs of blanks, which part the cells of lists that have no other delimiter."""
 _END = "\x1eend of these lines"
 _MOST_LINES = 50
 """Lines that one cell in quotes may span; more is a quote that never closes."""
@@ -69,6 +71,10 @@ def _delimiter(start: list[str]) -> str:
         rank = (named, wide.count(usual) + images, int(bool(rows) and len(rows[0]) == usual), usual)
         if (usual or named) and rank > most:
             best, most = delimiter, rank
+    if not most[1]:
+        widths = {len(line.split()) for line in start}
+        if len(widths) == 1 and widths != {1}:
+            return SPACES
     return best
 
 
@@ -99,9 +105,9 @@ class _Reader:
                     break
                 if number == 1 and _hint(line) is not None:
                     continue
-                if '"' not in line:
+                if '"' not in line or delimiter == SPACES:
                     if line.strip(blanks):
-                        cells = line.rstrip("\n").split(delimiter)
+                        cells = line.split() if delimiter == SPACES else line.rstrip("\n").split(delimiter)
                         width = width or len(cells)
                         yield number, cells
                     continue

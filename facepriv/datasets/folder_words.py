@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from facepriv.datasets.gender_words import GENDER_FOLDERS
+from facepriv.datasets.gender_words import GENDER_FOLDERS, canonical
 from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, GENDERS, MALE, Meaning
 
 WRAPPERS = frozenset(
     [
@@ -235,6 +235,7 @@ _AGES = frozenset(
 _AGE = re.compile(
     r"(?:age[_ -]?)?\d{1,3}\s?(?:-|_|to)\s?\d{1,3}|(?:age|aged|age_group)[_ -]?\d{1,3}|\d{1,2}0s|\d{1,3}\+"
 )
+_PARTS = re.compile(r"[\s_\-.()\[\]&,']+")
 _NOISE = WRAPPERS | frozenset(
     [
         "only",
@@ -286,7 +287,8 @@ class FolderName:
 def read_name(name: str) -> FolderName:
     """Read one folder's name."""
     folded = fold_word(name)
-    spaced = " ".join(re.split(r"[\s_\-.()\[\]&,']+", folded)).strip()
+    spaced = " ".join(_PARTS.split(folded)).strip()
+    as_written = dict(zip(spaced.split(), " ".join(_PARTS.split(name)).split(), strict=False))
     if _AGE.fullmatch(folded):
         return FolderName(frozenset(["age"]), attribute=name)
     if spaced in _RACE_PHRASES:
@@ -314,7 +316,7 @@ def read_name(name: str) -> FolderName:
         else:
             kinds.add(kind)
             if kind in ("race", "age"):
-                attributes.append(token)
+                attributes.append(as_written.get(token, token))
     if len(labels) > 1:
         return FolderName(frozenset())
     label = next(iter(labels), None)
@@ -353,8 +355,8 @@ class Sorting:
     """Language of single letters that were read as genders."""
 
 
-def sort_folders(names: Sequence[str]) -> Sorting:
-    """Tell folders that sort from folders that may name people."""
+def sort_folders(names: Sequence[str], mapping: Mapping[str, Meaning] | None = None) -> Sorting:
+    """Tell folders that sort from folders that may name people; a mapping may say what folders mean, as of values."""
     children: dict[str, set[str]] = {}
     parts_of = {name: name.split("/")[:-1] for name in names}
     for parts in parts_of.values():
@@ -362,7 +364,8 @@ def sort_folders(names: Sequence[str]) -> Sorting:
             children.setdefault("/".join(parts[:depth]), set()).add(part)
     spoken = _spoken(children.values())
     letters, letter_language = _letters(children.values())
-    sorting_of = {above: _sorting(inside, spoken, letters) for above, inside in children.items()}
+    declared = {canonical(value): meaning for value, meaning in (mapping or {}).items()}
+    sorting_of = {above: _sorting(inside, spoken, letters, declared) for above, inside in children.items()}
     labels: dict[str, int | None] = {}
     attributes: dict[str, dict[str, str]] = {}
     naming: dict[str, tuple[str, ...]] = {}
@@ -418,7 +421,9 @@ def _letters(levels: Iterable[set[str]]) -> tuple[dict[str, int], str]:
     return {male: MALE, female: FEMALE}, language
 
 
-def _sorting(inside: set[str], spoken: set[str], letters: Mapping[str, int]) -> dict[str, FolderName]:
+def _sorting(
+    inside: set[str], spoken: set[str], letters: Mapping[str, int], declared: Mapping[str, Meaning]
+) -> dict[str, FolderName]:
     """Return what the folders of one level say, those that may name somebody left out."""
     said = {part: read_name(part) for part in inside}
     sorting: dict[str, FolderName] = {}
@@ -426,7 +431,10 @@ def _sorting(inside: set[str], spoken: set[str], letters: Mapping[str, int]) -> 
     folded = {fold_word(part) for part in inside}
     for part, each in said.items():
         plain = fold_word(part)
-        if letters and plain in letters and folded <= letters.keys():
+        if canonical(part) in declared:
+            meaning = declared[canonical(part)]
+            sorting[part] = FolderName(frozenset(["gender"]), GENDERS.get(meaning) if meaning != "unknown" else None)
+        elif letters and plain in letters and folded <= letters.keys():
             sorting[part] = FolderName(frozenset(["gender"]), letters[plain])
         elif each.label is not None and (plain in GENDER_FOLDERS or each.languages & spoken):
             # Words for both genders are there, or one that is nobody's name.

@@ -34,7 +34,7 @@ class FoldersReader:
         """Look for subject folders or gender folders."""
         if not files.images or not _usable(labels, options):
             return None
-        sorting = sort_folders(files.images)
+        sorting = sort_folders(files.images, options.mapping)
         gendered = sum(label is not None for label in sorting.labels.values())
         if gendered:
             called = f"by a letter each, as in {sorting.letters}" if sorting.letters else "male or female"
@@ -70,10 +70,9 @@ def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOp
     subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
     named = subjects.identities == "people"
     by_name, spelling_problems = agree_spellings(subjects.by_name, fold_word) if named else (subjects.by_name, [])
-    labels_given = labels
     if labels is None:
         labels = _about_subjects(folder, files, set(by_name.values()), options)
-    if labels is not None and (named or labels_given is not None):
+    if labels is not None:
         table = _read_table(labels, options)
         images, problems = label_by_subject(folder, by_name, table, sorting=sorting)
         result = ReadResult(
@@ -85,6 +84,11 @@ def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOp
             by_folder=subjects.by_folder,
         )
         return table_result(result, table)
+    if options.mapping:  # which is about folders where there is no table
+        sorting = sort_folders(files.images, options.mapping)
+        subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
+        named = subjects.identities == "people"
+        by_name, spelling_problems = agree_spellings(subjects.by_name, fold_word) if named else (subjects.by_name, [])
     images = [
         LabelledImage(name, by_name[name], sorting.labels[name], folder / name, sorting.attributes.get(name, {}))
         for name in files.images

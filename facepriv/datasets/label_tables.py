@@ -16,7 +16,7 @@ from typing import Literal
 
 from facepriv.datasets.attributes import parse_age, parse_race
 from facepriv.datasets.gender_words import GenderColumn, read_genders
-from facepriv.datasets.languages import COLUMN_WORDS, ColumnRole, fold_word, says_nothing
+from facepriv.datasets.languages import COLUMN_WORDS, ColumnRole, fold_word, label_of_word, says_nothing
 from facepriv.datasets.problems import FEW, summarise_problems
 from facepriv.datasets.tables import Header as TableHeader
 from facepriv.datasets.tables import Table, body, find_header, open_table
@@ -165,6 +165,7 @@ def read_labels(
     knows: Knows | None = None,
     groups: Mapping[str, str] | None = None,
     ask: bool = False,
+    context: Iterable[str] = (),
 ) -> LabelTable:
     """Read a label table of any format in `facepriv.datasets.tables`; rows are read as a stream.
 
@@ -185,6 +186,8 @@ def read_labels(
         Subject by file name as paths tell it, against which a column of subjects is held.
     ask
         Give bare numbers without a meaning as a question instead of refusing the table.
+    context
+        Values of the gender columns of other tables, with which single letters are read together.
 
     Raises
     ------
@@ -197,7 +200,7 @@ def read_labels(
     _check_header(header, chosen, table.name, required, columns or {})
     reading = _Reading(table, header, chosen, mapping or {}, knows)
     reading.read_all()
-    return reading.finish({} if "subject" in (columns or {}) else groups or {}, ask=ask)
+    return reading.finish({} if "subject" in (columns or {}) else groups or {}, context, ask=ask)
 
 
 # Which column is which
@@ -481,7 +484,7 @@ class _Reading:
     def _places(self) -> Iterable[tuple[Role, int]]:
         return [(role, self.header.fields.index(column)) for role, column in self.chosen.columns.items()]
 
-    def finish(self, groups: Mapping[str, str], *, ask: bool) -> LabelTable:
+    def finish(self, groups: Mapping[str, str], context: Iterable[str], *, ask: bool) -> LabelTable:
         """Give the table; raises BadInputError where nothing in it can be used."""
         name = self.table.name
         if not self.rows:
@@ -491,7 +494,7 @@ class _Reading:
         questions: list[Question] = []
         genders = None
         if "gender" in columns:
-            genders = read_genders(self.values, self.mapping)
+            genders = read_genders([*self.values, *self._letters_among(context)], self.mapping)
             found, asked = _gender_problems(self.table.name, columns["gender"], genders, self, ask=ask)
             problems += found
             questions += asked
@@ -502,7 +505,8 @@ class _Reading:
         age_of = cache(partial(parse_age, grouped=plain_name(columns.get("age", "")) == "age_group"))
         if "age" in columns:
             problems += _age_problems(name, [(row.line, row.cells["age"]) for row in self.kept], age_of)
-        rows = tuple(_row(row, columns, genders, age_of, name) for row in self.kept)
+        nobody = _minus_one(row.cells["subject"] for row in self.kept) if "subject" in columns else ""
+        rows = tuple(_row(row, columns, genders, age_of, name, nobody) for row in self.kept)
         return LabelTable(
             name,
             columns,
@@ -515,6 +519,10 @@ class _Reading:
             absent_first=tuple(self.absent_first),
             questions=tuple(questions),
         )
+
+    def _letters_among(self, context: Iterable[str]) -> list[str]:
+        """Return the words and letters for genders of other tables, not what else is there."""
+        return [value for value in context if len(value.strip()) == 1 or label_of_word(value) is not None]
 
     def _doubted_subjects(self, column: str, groups: Mapping[str, str]) -> Problem | None:
         """Return what is wrong with a column of subjects that are all different though paths group the images."""
@@ -587,17 +595,25 @@ def _row(
     genders: GenderColumn | None,
     age_of: Callable[[str], dict[str, str | float] | None],
     table: str,
+    nobody: str,
 ) -> LabelRow:
     cells = row.cells
     subject = cells.get("subject", "") if "subject" in columns else ""
     return LabelRow(
         line=row.line,
         file=cells.get("file", ""),
-        subject="" if says_nothing(subject) else subject,
+        subject="" if says_nothing(subject) or (nobody and subject == nobody) else subject,
         label=genders.label(cells["gender"]) if genders is not None else None,
         attributes={**(age_of(cells.get("age", "")) or {}), **parse_race(cells.get("race", ""))},
         table=table,
     )
+
+
+def _minus_one(cells: Iterable[str]) -> str:
+    """Return ``-1`` where it stands for nobody: among numbers of subjects that are all at least 0."""
+    values = set(cells)
+    others = {value for value in values if value != "-1" and not says_nothing(value)}
+    return "-1" if "-1" in values and others and all(value.isdecimal() for value in others) else ""
 
 
 def _gender_problems(
@@ -622,7 +638,7 @@ def _gender_problems(
         sentence = (
             f"The column {column!r} of {name} holds {some(letters)}, which {'means' if len(letters) == 1 else 'mean'} "
             f"different genders in different languages, so {count(rows, 'row')} {'has' if rows == 1 else 'have'} no "
-            f"label; say what is meant, as in --mapping {_mapping(letters)}."
+            f"label; say what is meant, as in --mapping {_mapping(letters)} (with the meanings that are right)."
         )
         problems.append(Problem(column, "ambiguous-letters", sentence))
         questions.append(Question("ambiguous-letters", sentence, tuple(letters)))

@@ -16,6 +16,7 @@ from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.spellings import agree_spellings, fold_subject, folded_set
 from facepriv.datasets.subjects import NOBODY, Subjects, subjects_of_paths
 from facepriv.types import Identities, LabelledImage, Problem
+from facepriv.wording import count
 
 NO_IDENTITIES = NOBODY
 """Clause for data sets without identities."""
@@ -55,6 +56,7 @@ def label_by_files(
     sorting: Sorting,
     *,
     people: bool = False,
+    nobody: bool = False,
 ) -> Labelled:
     """Label images by the rows of tables that name them.
 
@@ -63,7 +65,7 @@ def label_by_files(
     its subject from its path only where paths and the table agree on who is who, and is left out otherwise.
 
     Each table comes with its folder inside the data set, from which its paths may start. ``people`` says that somebody
-    knows folders to be people.
+    knows folders to be people; ``nobody`` that identities do not matter, so that no image is left out for its subject.
     """
     table = joined([each for each, _ in tables])
     found = _Finding(names)
@@ -78,9 +80,11 @@ def label_by_files(
     without_subject: list[str] = []
     for name in names:
         rows = merged.get(name)
-        if rows is not None and rows.contradiction == "subject":
+        if nobody:
+            subject_of[name] = _Subject(name)
+        elif rows is not None and rows.contradiction == "subject":
             continue
-        if not subject_of[name].subject:
+        elif not subject_of[name].subject:
             without_subject.append(name)
             continue
         images.append(_labelled(folder, name, subject_of[name], rows, table, sorting))
@@ -320,7 +324,24 @@ def _subjects(
             subject_of[name] = _Subject(subject_of_path.get(path, path), paths.source)
         else:
             subject_of[name] = _Subject("")
+    if paths.by_folder:
+        problems += _against_folders(named, paths)
     return subject_of, problems, "a column of the table names them", "people"
+
+
+def _against_folders(named: Mapping[str, str], paths: Subjects) -> list[Problem]:
+    """Return a problem where a column of subjects tells other people apart than folders do."""
+    subjects_in: dict[str, set[str]] = {}
+    for name, subject in named.items():
+        subjects_in.setdefault(paths.by_name[name], set()).add(subject)
+    mixed = [folder for folder, subjects in subjects_in.items() if len(subjects) > 1]
+    if not mixed or len(named) < 2 * len(subjects_in):
+        return []
+    sentence = (
+        f"The table names several subjects in {count(len(mixed), 'folder')} ({', '.join(sorted(mixed)[:3])}), and the "
+        "table was followed; if folders are the people, take no column for subjects, with --subject-column -."
+    )
+    return [Problem("subjects", "subjects-against-folders", sentence)]
 
 
 def _disagreements(merged: Mapping[str, _MergedRows]) -> dict[str, list[str]]:

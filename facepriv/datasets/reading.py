@@ -141,7 +141,8 @@ def find_limits(images: Sequence[LabelledImage], identities: Identities = "peopl
 
 _NO_IDENTITIES: dict[Identities, str] = {
     "none": "This convention does not tell who is on an image, so every image stands for itself and nothing is "
-    "matched: there are no mated and no non-mated comparisons; import a data set that names its people for these.",
+    "matched: there are no mated and no non-mated comparisons; for these, name the people in a table with the "
+    "columns file and subject.",
     "groups": "This convention tells groups that may hold several people, such as accounts, and not who is on an "
     "image, so nothing is matched: there are no mated and no non-mated comparisons; groups only keep images together "
     "when something is learned from some and tried on others.",

@@ -171,6 +171,18 @@ def test_what_somebody_says_about_folders_counts(tree: Tree, are: str) -> None:
     assert named.identities == are
 
 
+def test_a_mapping_may_say_what_folders_mean(tree: Tree) -> None:
+    folder = tree(["0/a.png", "0/b.png", "1/c.png"])
+    assert read_folder(folder).by_folder
+    got = read_folder(folder, mapping=parse_mapping("0=female,1=male"))
+    assert labels(got) == [FEMALE, FEMALE, MALE]
+    assert subjects(got) == ["a", "b", "c"]
+    # Of a table it says nothing of folders.
+    table = tree([], l_csv="file,gender\n0/a.png,1\n0/b.png,1\n1/c.png,0\n")
+    got = read_folder(table, mapping=parse_mapping("0=female,1=male"))
+    assert (labels(got), subjects(got)) == ([MALE, MALE, FEMALE], ["0", "0", "1"])
+
+
 # Columns
 
 
@@ -418,6 +430,64 @@ def test_several_tables_about_different_images(tree: Tree, tmp_path: Path) -> No
     assert got.table == "train.csv and val.csv"
     given = read_folder(folder, labels=[folder / "val.csv", folder / "train.csv"])
     assert plain(given) == plain(got)
+
+
+def test_letters_of_several_tables_are_read_together(tree: Tree) -> None:
+    folder = tree(["anna/1.png", "bert/1.png"])
+    (folder / "anna" / "labels.csv").write_text("file,sex\n1.png,M\n")
+    (folder / "bert" / "labels.csv").write_text("file,sex\n1.png,H\n")
+    assert labels(read_folder(folder)) == [FEMALE, MALE]
+
+
+def test_a_table_may_be_called_after_the_folder_that_it_is_about(tree: Tree) -> None:
+    folder = tree(
+        ["train/1.png", "val/1.png"], train_csv="file,gender\n1.png,female\n", val_csv="file,gender\n1.png,male\n"
+    )
+    assert labels(read_folder(folder)) == [FEMALE, MALE]
+
+
+def test_minus_one_among_numbers_is_nobody(tree: Tree) -> None:
+    got = read_folder(tree(AB[:3], l_csv="file,subject,gender\na1.png,5,f\na2.png,-1,f\nb1.png,7,m\n"))
+    assert subjects(got) == ["5", "7"]
+
+
+def test_a_list_parted_by_blanks(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a1.png   male\na2.png female\n")
+    got = read_folder(tree(AB[:2]), labels=tmp_path / "list.txt")
+    assert labels(got) == [MALE, FEMALE]
+
+
+def test_a_table_that_contradicts_folders_is_told(tree: Tree) -> None:
+    names = [f"{folder}/{n}.png" for folder in ("ann", "bob") for n in (1, 2, 3)]
+    rows = "".join(f"{name},{'xxyzzz'[n]},f\n" for n, name in enumerate(names))
+    got = read_folder(tree(names, l_csv="file,subject,gender\n" + rows))
+    assert subjects(got) == list("xxyzzz")
+    assert "--subject-column -" in told(got, "subjects-against-folders")
+    by_folder = read_folder(tree([], l_csv="file,subject,gender\n" + rows), columns={"subject": "-"})
+    assert subjects(by_folder) == ["ann"] * 3 + ["bob"] * 3
+
+
+# Advice
+
+
+def test_what_a_sentence_advises_can_be_done(tree: Tree) -> None:
+    rows = "file,subject,gender\na1.png,ann,x\na2.png,,y\nb1.png,bob,\n"
+    got = read_folder(tree(AB[:3], l_csv=rows))
+    assert "--subjects none" in told(got, "no-subject")
+    everyone = read_folder(tree([], l_csv=rows), subjects="none")
+    assert [image.name for image in everyone.images] == AB[:3]
+    assert told(everyone, "no-subject") == ""
+    advised = told(got, "unknown-gender").partition("--mapping '")[2].partition("'")[0]
+    said = read_folder(tree([], l_csv=rows), subjects="none", mapping=parse_mapping(advised))
+    assert told(said, "unknown-gender") == ""
+
+
+def test_numbers_are_told_with_a_mapping_that_is_taken(tree: Tree) -> None:
+    rows = "file,gender\na1.png,1\na2.png,2\nb1.png,9\n"
+    with pytest.raises(BadInputError) as caught:
+        read_folder(tree(AB[:3], l_csv=rows))
+    advised = str(caught.value).rpartition(" or ")[2].rstrip(".")
+    assert labels(read_folder(tree([], l_csv=rows), mapping=parse_mapping(advised))) == [MALE, FEMALE, None]
 
 
 # Whatever the table looks like

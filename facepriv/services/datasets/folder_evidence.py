@@ -94,6 +94,8 @@ def _asking(read: ReadResult) -> ReadResult:
         "faces in them could be compared. They count as people; say otherwise with --subjects groups or "
         "--subjects none."
     )
+    if len(names) <= MANY:
+        sentence += f" If they are genders, say which: --mapping {names[0]}=male,{names[1]}=female."
     return replace(
         read,
         problems=[*read.problems, Problem("folders", "folders-in-doubt", sentence)],

@@ -38,7 +38,7 @@ from facepriv.services.datasets.retention import refuse_past
 from facepriv.store import Store
 from facepriv.store.datasets import ImportSession
 from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewDataset, NewImage, UnfinishedImport
-from facepriv.types import Image, LabelledImage, Problem, ProtocolPair
+from facepriv.types import Identities, Image, LabelledImage, Problem, ProtocolPair
 from facepriv.wording import count
 
 Progress = Callable[[int, int], None]
@@ -284,7 +284,7 @@ def import_source(
         resume_key=source.resume_key,
     ) as session:
         session.on_written = on_written
-        keep = _Keeper(store, settings, detector_fingerprint, several)
+        keep = _Keeper(store, settings, detector_fingerprint, several, read.identities)
         outcomes, notes, refusals = _read_earlier(session)
         for number, item in enumerate(read.images, start=1):
             if item.name in outcomes:
@@ -423,7 +423,10 @@ def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[Pr
 class _Keeper:
     """Decodes images, stores them and finds their faces, one by one; a face found before is not looked for again."""
 
-    def __init__(self, store: Store, settings: Settings, detector_fingerprint: str, several: Several) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, detector_fingerprint: str, several: Several, identities: Identities
+    ) -> None:
+        self._identities = identities
         self._store = store
         self._several = several
         self._detector_fingerprint = detector_fingerprint
@@ -489,12 +492,15 @@ class _Keeper:
         first = self._seen.setdefault(sha256, item)
         if first is item:
             return
-        if (first.subject, first.label) == (item.subject, item.label):
+        # Where nothing says who is shown, every image has a subject of its own.
+        same_subject = first.subject == item.subject or self._identities == "none"
+        if same_subject and first.label == item.label:
             message = f"{item.name} is the same file as {first.name}, which is kept; leave one of them out."
             raise BadInputError(message, code="duplicate-image")
+        other = "another label" if same_subject else "another subject"
         raise BadInputError(
-            f"{item.name} is the same file as {first.name} with another subject or label, so only the first is kept; "
-            "correct the labels and import again.",
+            f"{item.name} is the same file as {first.name} with {other}, so only the first is kept; correct the labels "
+            "and import again, or correct the one that is kept, under Images on the Datasets page.",
             code="contradicting-copies",
         )
 
