@@ -359,6 +359,14 @@ class ProtocolPair:
     """Name of an image, as in `LabelledImage`."""
     second: str
     mated: bool
+    first_more: tuple[str, ...] = ()
+    """Further images of the first side, where templates of several images are compared."""
+    second_more: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return the names of all images of both sides."""
+        return (self.first, *self.first_more, self.second, *self.second_more)
 
 
 Metric = Literal["cosine", "euclidean"]

@@ -17,6 +17,7 @@ from facepriv.datasets.label_tables import (
     read_header,
     read_labels,
 )
+from facepriv.datasets.pair_lists import PairList, find_pair_lists, make_protocol
 from facepriv.datasets.problems import problem_names
 from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, SubjectsAre, find_limits
 from facepriv.errors import BadInputError
@@ -110,6 +111,9 @@ def read_folder(
     called = called or folder.name
     if not files.images:
         raise _no_images(files, called)
+    pair_lists = find_pair_lists(folder, files)
+    # A table of pairs labels pairs, not images.
+    files = replace(files, tables=tuple(name for name in files.tables if name not in pair_lists))
     for table in given:
         if not table.is_file():
             raise BadInputError(f"There is no label table {table.name}; check its name.", code="unreadable")
@@ -133,6 +137,10 @@ def read_folder(
         )
     used = [table.name for table in given] or result.table.split(" and ")
     unused = [name for name in files.tables if Path(name).name not in used]
+    if not result.protocol:
+        result = _with_protocol(result, pair_lists, files)
+    files = replace(files, others=tuple(dict.fromkeys((*files.others, *pair_lists))))
+    files.lists.update(pair_lists)
     # Readers of particular data sets know which tables hold labels, and which landmarks or lists of other things.
     notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
     problems = [*files.problems, *result.problems, *notices]
@@ -151,6 +159,16 @@ def read_folder(
 
 SEVERAL_TABLES = frozenset(["csv", "fairface", "adience"])
 """Readers that take several label tables."""
+
+
+def _with_protocol(result: ReadResult, pair_lists: dict[str, PairList], files: Files) -> ReadResult:
+    """Return what was read with the comparisons of the lists that are there, but those LFW's reader refused."""
+    refused = any(problem.code == "protocol-unreadable" for problem in result.problems)
+    protocol = make_protocol({n: each for n, each in pair_lists.items() if not (refused and each.like_lfw)}, files)
+    if not protocol.pairs:
+        return replace(result, problems=[*result.problems, *protocol.problems])
+    others = [problem for problem in result.problems if problem.code != "protocol-unreadable"]
+    return replace(result, protocol=protocol.pairs, problems=[*others, *protocol.problems])
 
 
 def _as_told(result: ReadResult, subjects: SubjectsAre) -> ReadResult:

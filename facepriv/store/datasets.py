@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, delete, exists, func, insert, or_, select, type_coerce, update
@@ -217,11 +218,11 @@ class ImportSession:
                     "dataset_id": self.dataset_id,
                     "position": position,
                     "fold": pair.fold,
-                    "first_image_id": ids[pair.first],
-                    "second_image_id": ids[pair.second],
+                    "first_image_id": ids[first],
+                    "second_image_id": ids[second],
                     "mated": pair.mated,
                 }
-                for position, pair in enumerate(self._protocol)
+                for position, pair, first, second in _placed(self._protocol)
             ],
         )
 
@@ -494,11 +495,31 @@ class DatasetStore:
 
     def protocol(self, dataset_id: int) -> tuple[ImagePair, ...]:
         """Return the comparisons of the data set's published protocol, in its order; empty where it has none."""
-        images = {"first": ProtocolPairRow.first_image_id, "second": ProtocolPairRow.second_image_id}
-        query = select_fields(ImagePair, ProtocolPairRow, **images).where(ProtocolPairRow.dataset_id == dataset_id)
+        row = ProtocolPairRow
+        query = select(row.position, row.fold, row.first_image_id, row.second_image_id, row.mated)
         with self._database.reading() as session:
             _find(session, dataset_id)
-            return tuple(ImagePair(**row._mapping) for row in session.execute(query.order_by(ProtocolPairRow.position)))
+            rows = session.execute(query.where(row.dataset_id == dataset_id).order_by(row.position)).all()
+        # Comparisons of single images count from 0, those of templates in steps from the first step.
+        step = 1 if not rows or rows[0].position < TEMPLATE_STEP else TEMPLATE_STEP
+        pairs = []
+        for _, group in groupby(rows, key=lambda each: each.position // step):
+            of_one = list(group)
+            first, second = (
+                tuple(dict.fromkeys(getattr(each, name) for each in of_one))
+                for name in ("first_image_id", "second_image_id")
+            )
+            pairs.append(
+                ImagePair(
+                    fold=of_one[0].fold,
+                    first=first[0],
+                    second=second[0],
+                    mated=of_one[0].mated,
+                    first_more=first[1:],
+                    second_more=second[1:],
+                )
+            )
+        return tuple(pairs)
 
     def save_datasheet(self, dataset_id: int, datasheet: Mapping[str, Any]) -> None:
         """Replace a data set's data sheet."""
@@ -605,6 +626,31 @@ class DatasetStore:
     def _let_go(self, importer: str) -> None:
         with self._database.writing() as session:
             session.execute(update(DatasetRow).where(DatasetRow.importer == importer).values(importer=None))
+
+
+TEMPLATE_STEP = 1 << 12
+"""Positions from one comparison of templates to the next, of which so many images of either side have one each."""
+
+
+def _placed(protocol: Sequence[ProtocolPair]) -> Iterator[tuple[int, ProtocolPair, str, str]]:
+    """Yield the rows of a protocol: position, comparison, an image of either side.
+
+    A comparison of templates of several images takes a row for each image of the larger side, and the other's last
+    image is repeated. Where there is any, comparisons are placed in steps.
+    """
+    if not any(pair.first_more or pair.second_more for pair in protocol):
+        yield from ((position, pair, pair.first, pair.second) for position, pair in enumerate(protocol))
+        return
+    for number, pair in enumerate(protocol, start=1):
+        first = (pair.first, *pair.first_more)[:TEMPLATE_STEP]
+        second = (pair.second, *pair.second_more)[:TEMPLATE_STEP]
+        for place in range(max(len(first), len(second))):
+            yield (
+                number * TEMPLATE_STEP + place,
+                pair,
+                first[min(place, len(first) - 1)],
+                second[min(place, len(second) - 1)],
+            )
 
 
 def _interrupted(session: Session, new: NewDataset, resume_key: str) -> DatasetRow | None:

@@ -273,6 +273,20 @@ class ImagePair:
     """Id of an image."""
     second: int
     mated: bool
+    first_more: tuple[int, ...] = ()
+    """Further images of the first side, where templates of several images are compared."""
+    second_more: tuple[int, ...] = ()
+
+    @property
+    def sides(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the ids of the images of either side."""
+        return (self.first, *self.first_more), (self.second, *self.second_more)
+
+    @property
+    def images(self) -> tuple[int, ...]:
+        """Return the ids of all images of both sides."""
+        first, second = self.sides
+        return (*first, *second)
 
 
 @dataclass(frozen=True, kw_only=True)

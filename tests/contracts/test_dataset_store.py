@@ -106,6 +106,27 @@ def test_what_a_data_set_says_comes_back_as_it_was(store: Store) -> None:
         store.datasets.protocol(made.id)
 
 
+def test_comparisons_of_templates_of_several_images_come_back_as_they_were(store: Store) -> None:
+    images = [new_image(index) for index in range(5)]
+    names = [image.name for image in images]
+    pairs = [
+        ProtocolPair(1, names[0], names[3], mated=True, first_more=(names[1], names[2])),
+        ProtocolPair(1, names[3], names[4], mated=False),
+        ProtocolPair(2, names[4], names[0], mated=True, second_more=(names[1],)),
+        ProtocolPair(2, names[4], names[0], mated=True, second_more=(names[1],)),
+    ]
+    with store.datasets.importing(NewDataset(name="templates", source="", reader="")) as importing:
+        for image in images:
+            importing.add(image)
+        importing.finish([], pairs)
+    made = store.datasets.get("templates")
+    name_of = {image.id: image.name for image in store.datasets.images(made.id)}
+    read = store.datasets.protocol(made.id)
+    assert [(one.fold, one.mated) for one in read] == [(one.fold, one.mated) for one in pairs]
+    assert [tuple(name_of[each] for each in one.images) for one in read] == [one.images for one in pairs]
+    assert [len(one.sides[0]) for one in read] == [3, 1, 1, 1]
+
+
 def test_data_sheet_and_quality_can_be_replaced(store: Store) -> None:
     dataset = add_dataset(store)
     store.datasets.save_datasheet(dataset.id, {"source": "a studio", "retain": None})

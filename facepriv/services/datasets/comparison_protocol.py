@@ -79,14 +79,14 @@ def protocol_scores(
     pairs = store.datasets.protocol(record.id)
     if not pairs:
         raise BadInputError(
-            f"{record.name} brings no comparison protocol; one comes with a data set such as LFW whose list of pairs "
-            "lies beside the images when it is imported.",
+            f"{record.name} brings no comparison protocol; put a list of pairs, such as LFW's pairs.txt or a CSV "
+            "file1,file2,label, beside the images and import them again.",
             code="no-protocol",
         )
     chosen = None if run is None else _run_on(store, record, run)
     model = get_matcher(matcher_name)
     taken = pairs if chosen is None else _of_run(pairs, chosen)
-    ids = sorted({image_id for pair in taken for image_id in (pair.first, pair.second)})
+    ids = sorted({image_id for pair in taken for image_id in pair.images})
     files = faces_by_phase(store, record.id, store.datasets.images(record.id, ids=ids), chosen)
     measure = Measure(TEMPLATE, make_reference(model))
     templates = compute(store, files, [measure], progress=on_progress)[measure.name]
@@ -141,7 +141,7 @@ def _run_on(store: Store, record: DatasetRecord, run_id: int) -> RunRecord:
 
 def _of_run(pairs: Sequence[ImagePair], run: RunRecord) -> tuple[ImagePair, ...]:
     taken = set(run.spec.image_ids)
-    kept = tuple(pair for pair in pairs if pair.first in taken and pair.second in taken)
+    kept = tuple(pair for pair in pairs if taken.issuperset(pair.images))
     if not kept:
         raise BadInputError(
             f"Run {run.id} took both images of none of the protocol's {len(pairs):,} pairs; start one on more images.",
@@ -160,7 +160,18 @@ def _compare(
     """Compare pair by pair: ``(n,)``, NaN where a template is missing or a failure to acquire."""
     scores = np.full(len(pairs), np.nan)
     for place, pair in enumerate(pairs):
-        first, second = templates.get((first_phase, pair.first)), templates.get((second_phase, pair.second))
-        if first is not None and second is not None and np.isfinite(first).all() and np.isfinite(second).all():
+        sides = zip((first_phase, second_phase), pair.sides, strict=True)
+        first, second = (_fuse([templates.get((phase, image)) for image in images]) for phase, images in sides)
+        if first is not None and second is not None:
             scores[place] = float(model.compare(first[None], second[None])[0, 0])
     return scores
+
+
+def _fuse(vectors: Sequence[Vector | None]) -> Vector | None:
+    """Return the template of several images: the mean of those that have one, of length 1; None if none has."""
+    there = [vector for vector in vectors if vector is not None and np.isfinite(vector).all()]
+    if len(there) < 2:
+        return there[0] if there else None
+    mean = np.mean(there, axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    return (mean / length).astype(there[0].dtype) if length > 0 else None

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -407,9 +407,18 @@ def _conversions(converted: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
         yield from summarise_problems(code, names, one=one, many=many)
 
 
+def _of_images(pair: ProtocolPair, names: set[str]) -> ProtocolPair | None:
+    """Return a comparison of those of its images that are there; None if a side has none."""
+    first = [name for name in (pair.first, *pair.first_more) if name in names]
+    second = [name for name in (pair.second, *pair.second_more) if name in names]
+    if not first or not second:
+        return None
+    return replace(pair, first=first[0], first_more=tuple(first[1:]), second=second[0], second_more=tuple(second[1:]))
+
+
 def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[ProtocolPair], list[Problem]]:
     """Leave out the published comparisons of images that are not there, and tell how many."""
-    kept = [pair for pair in protocol if pair.first in names and pair.second in names]
+    kept = [pair for whole in protocol if (pair := _of_images(whole, names)) is not None]
     lost = len(protocol) - len(kept)
     if not lost:
         return kept, []

@@ -63,6 +63,28 @@ def test_scores_are_the_matchers_own_and_templates_are_kept(lfw: tuple[Store, Se
     assert np.array_equal(kept.scores["before"], scored.scores["before"])
 
 
+def test_templates_of_several_images_are_fused_to_their_mean(lfw: tuple[Store, Settings], tmp_path: Path) -> None:
+    store, settings = lfw
+    folder = labelled_demo(tmp_path / "faces", ["s001_1", "s001_2", "s001_3", "s003_1", "s003_2"])
+    members = {"1": ("s001_1", "s001_2"), "2": ("s001_3",), "3": ("s003_1", "s003_2")}
+    (folder / "face_tid_mid.txt").write_text(
+        "".join(f"{name}.jpg {template} 1\n" for template, names in members.items() for name in names)
+    )
+    (folder / "template_pair_label.txt").write_text("1 2 1\n2 3 0\n1 2 1\n1 3 0\n")
+    import_dataset(store, settings, folder, name="janus")
+    scored = protocol_scores(store, "janus", MATCHER)
+    model = get_matcher(MATCHER)
+    files = untouched_faces(store, scored.dataset.id, store.datasets.images(scored.dataset.id))
+    names = {image.id: Path(image.name).stem for image in store.datasets.images(scored.dataset.id)}
+    vectors = {names[image]: model.embed([file.face(store.artifacts)])[0] for image, file in files.items()}
+    means = {template: np.mean([vectors[name] for name in of], axis=0) for template, of in members.items()}
+    unit = {template: (mean / np.linalg.norm(mean))[None].astype(np.float32) for template, mean in means.items()}
+    wanted = [float(model.compare(unit[a], unit[b])[0, 0]) for a, b in (("1", "2"), ("2", "3"), ("1", "2"), ("1", "3"))]
+    assert scored.scores["before"] == pytest.approx(wanted, abs=1e-5)
+    assert scored.mated.tolist() == [True, False, True, False]
+    assert scored.folds.tolist() == [1, 1, 2, 2]
+
+
 SIX = {"Ann_Lee_0001", "Ann_Lee_0002", "Ann_Lee_0003", "Carl_Poe_0003", "Dan_O'Fox_0002", "Dan_O'Fox_0003"}
 
 
