@@ -1,4 +1,4 @@
-"""deepface's attribute networks: one crop, and logits from before the last softmax."""
+"""deepface's attribute networks: logits from before the last softmax, judged on what deepface itself feeds them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.classify.age_groups import AgeGroupClassifier
-from facepriv.classify.class_logits import LogitsClassifier
+from facepriv.classify.class_logits import LogitsClassifier, log_odds
 from facepriv.errors import BadInputError, ModelUnavailableError
+from facepriv.imaging.crop import take_crop
+from facepriv.imaging.deepface_alignment import deepface_input
 from facepriv.imaging.five_points import five_point_square
 from facepriv.types import CropSpec, Face
 from facepriv.weights.deepface_clients import make_session, network_input, shared_client
@@ -78,25 +80,39 @@ class DeepFaceAttribute(LogitsClassifier):
         """Return the matchers' square; which crop serves this network best was not measured (ADR 0005)."""
         return five_point_square(face, size=SIZE)
 
+    def score_published(self, face: Face) -> float:
+        """Score a face as ``DeepFace.analyze`` does by default, log-odds in nats.
+
+        Where its default detector finds no face, deepface gives no answer; the score is then that of the crop.
+        """
+        batch = deepface_input(face, SIZE, SIZE)
+        if batch is None:
+            batch = network_input(take_crop(self.crop(face), face.pixels))
+        return float(log_odds(self._run([batch]), self.positive)[0])
+
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits ``(n, classes)`` of crops ``(n, 224, 224, 3)`` RGB 0..255.
 
         Raises ModelUnavailableError if the weights are not here, do not have the known hash, or have other classes.
         """
+        return self._run([network_input(crop) for crop in inputs])
+
+    def _run(self, batches: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Return the logits ``(n, classes)`` of inputs ``(1, 224, 224, 3)`` BGR 0..1."""
         from deepface.commons.onnx_utils import run_session
 
+        count = len(batches)
         with self._client.use() as client:
             # deepface's client may give less than what the network says, such as the mean of the ages.
             session = client.model
             (batch_size, *_), (output,) = session.get_inputs()[0].shape, session.get_outputs()
-            batches = [network_input(crop) for crop in inputs]
             if batch_size != 1:
                 batches = [np.concatenate(batches)]
             outputs = np.concatenate([np.atleast_2d(run_session(session, batch)) for batch in batches])
-        if outputs.shape != (len(inputs), self.model.outputs):
+        if outputs.shape != (count, self.model.outputs):
             raise ModelUnavailableError(
                 f"The weights {self.model.file} were expected to give {self.model.outputs} classes, but give "
-                f"{outputs.size // len(inputs)}; use the file that the model's authors publish."
+                f"{outputs.size // count}; use the file that the model's authors publish."
             )
         return outputs.astype(np.float64) if output.name == LOGITS else log_of_probabilities(outputs)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import FailureToAcquireError
+from facepriv.imaging.boxes import overlap
 from facepriv.types import Box, Face, Image, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -162,7 +163,7 @@ def find_again(face: Face, pixels: Image) -> Face | None:
     faces = find_faces(pixels)
     if not faces:
         return None
-    overlaps = [_overlap(box, face.box) for box, _ in faces]
+    overlaps = [overlap(box, face.box) for box, _ in faces]
     box, landmarks = faces[int(np.argmax(overlaps))]
     return replace(face, pixels=pixels, landmarks=landmarks, box=box, mesh=None)
 
@@ -175,12 +176,3 @@ def _middle(faces: Sequence[Found], pixels: Image) -> Found:
         return ((left + right - width) / 2) ** 2 + ((top + bottom - height) / 2) ** 2
 
     return min(faces, key=distance)
-
-
-def _overlap(box: Box, other: Box) -> float:
-    """Return the proportion of two boxes' common area among all they cover."""
-    width = min(box[2], other[2]) - max(box[0], other[0])
-    height = min(box[3], other[3]) - max(box[1], other[1])
-    common = max(width, 0) * max(height, 0)
-    areas = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (box, other))
-    return common / (areas - common)

@@ -1,51 +1,26 @@
-"""deepface's recognition networks, fed with our alignment: no second detector."""
+"""deepface's recognition networks, fed as deepface feeds them: its default detector and its alignment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.crop import aligned_chip, take_crop
-from facepriv.imaging.five_points import five_point_square
+from facepriv.imaging.deepface_alignment import deepface_input
 from facepriv.match.templates import CosineMatcher, unit_rows
-from facepriv.types import CropSpec, Face
-from facepriv.weights.deepface_clients import network_input, shared_client
+from facepriv.types import Face
+from facepriv.weights.deepface_clients import shared_client
 from facepriv.weights.deepface_models import MODELS, DeepFaceModel, card_of
-
-DLIB_PADDING = 0.25
-"""Margin of the chip that dlib's recognition network was trained on."""
-
-
-def network_crop(model: DeepFaceModel, face: Face) -> CropSpec:
-    """Return the crop of a network: five points in their places, for dlib's network its own chip."""
-    width, height = model.input_shape
-    if model.runtime == "dlib":
-        return aligned_chip(face, size=width, padding=DLIB_PADDING)
-    return five_point_oblong(face, width, height)
-
-
-def five_point_oblong(face: Face, width: int, height: int) -> CropSpec:
-    """Return the five-point square as high or as wide as the input, and of an oblong input its middle.
-
-    deepface would fill an oblong input with black bands; a face is oblong, too, so the middle holds it.
-    """
-    edge = max(width, height)
-    square = five_point_square(face, size=edge)
-    matrix = square.matrix.copy()
-    matrix[:, 2] += matrix[:, :2] @ [(edge - width) / 2, (edge - height) / 2]
-    return replace(square, matrix=matrix, width=width, height=height)
 
 
 class DeepFaceMatcher(CosineMatcher):
     """Templates of one of deepface's recognition models, compared by cosine.
 
-    The face is aligned by its landmarks (ADR 0005); colour order and scale of the input are deepface's. The
-    card carries the hash that is known when the matcher is made; no other weights are opened.
+    The face is found and aligned as ``DeepFace.represent`` does by default (ADR 40). The card carries the hash that is
+    known when the matcher is made; no other weights are opened.
     """
 
     def __init__(self, model: DeepFaceModel) -> None:
@@ -54,17 +29,20 @@ class DeepFaceMatcher(CosineMatcher):
         self._client = shared_client(model, self.card)
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
-        """Embed faces as ``(n, d)`` unit rows.
+        """Embed faces as ``(n, d)`` unit rows; NaN where deepface's default detector finds no face.
 
         Raises ModelUnavailableError if the weights are not here, do not have the known hash, or give templates of
         another length.
         """
-        rows = np.empty((len(faces), self._model.outputs))
+        rows = np.full((len(faces), self._model.outputs), np.nan)
+        width, height = self._model.input_shape
         with self._client.use() as client:
             for row, face in zip(rows, faces, strict=True):
-                crop = take_crop(network_crop(self._model, face), face.pixels)
+                batch = deepface_input(face, width, height)
+                if batch is None:
+                    continue
                 # One face at a time: a batch costs as much on one thread, and some graphs take only one.
-                templates = np.atleast_2d(client.forward(network_input(crop)))
+                templates = np.atleast_2d(client.forward(batch))
                 if templates.shape != (1, self._model.outputs):
                     raise ModelUnavailableError(
                         f"The weights {self._model.file} were expected to give {self._model.outputs} numbers for a "

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.imaging.boxes import overlap
 from facepriv.imaging.five_points import EDGE, five_point_square, square_of
 from facepriv.match.templates import CosineMatcher, unit_rows
-from facepriv.types import Box, CropSpec, Face, ModelCard, WeightFile
+from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
 
@@ -78,18 +79,11 @@ def detect(detector: Any, face: Face) -> NDArray[np.float32] | None:
         return None
     rows = np.asarray(found, dtype=np.float32)
     rows[:, :14] /= np.float32(scale)
-    overlaps = [_overlap(row, face.box) for row in rows]
+    boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1).tolist()
+    overlaps = [overlap(box, face.box) for box in boxes]
     best = int(np.argmax(overlaps))
     chosen: NDArray[np.float32] = rows[best]
     return chosen if overlaps[best] >= LEAST_OVERLAP else None
-
-
-def _overlap(row: NDArray[np.float32], box: Box) -> float:
-    left, top, wide, high = (float(side) for side in row[:4])
-    across = max(0.0, min(left + wide, box[2]) - max(left, box[0]))
-    down = max(0.0, min(top + high, box[3]) - max(top, box[1]))
-    union = wide * high + (box[2] - box[0]) * (box[3] - box[1]) - across * down
-    return across * down / union
 
 
 class SFace(CosineMatcher):

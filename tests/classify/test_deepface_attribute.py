@@ -6,6 +6,8 @@ Woman and Man, of 101 ages, of six races.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.services.models.catalogue import status_of
-from facepriv.types import AttributeClassifier
+from facepriv.types import AttributeClassifier, PublishedClassifier
 from facepriv.weights.deepface_models import MODELS
 from facepriv.weights.files import data_path
 from tests.contracts import test_classifiers as contract
@@ -139,6 +141,24 @@ def test_classes_are_those_that_deepface_itself_tells(attribute, make_classifier
     else:
         words = ["Woman", "Man"] if attribute == "gender" else [word.replace("-", " ") for word in RACES]
         np.testing.assert_allclose(shares, [found[attribute][word] / 100 for word in words], atol=1e-4)
+
+
+def test_a_published_score_is_of_what_deepface_itself_tells_of_the_file(make_classifier, faces, tmp_path, monkeypatch):
+    from deepface import DeepFace
+
+    classifier = make_classifier("gender")
+    let_deepface_find(tmp_path, monkeypatch)
+    (found,) = DeepFace.analyze(faces[0].pixels[..., ::-1].copy(), actions=["gender"], silent=True)
+    told = np.log(found["gender"]["Man"] / found["gender"]["Woman"])
+    assert classifier.score_published(faces[0]) == pytest.approx(told, abs=1e-4)
+    assert isinstance(classifier, PublishedClassifier)
+
+
+def test_where_deepface_finds_no_face_the_crop_is_scored(make_classifier, faces):
+    classifier = make_classifier("gender")
+    blank = replace(faces[0], pixels=np.full_like(faces[0].pixels, 128))
+    crop = take_crop(classifier.crop(blank), blank.pixels)
+    assert classifier.score_published(blank) == pytest.approx(float(classifier.score(crop[None])[0]))
 
 
 def test_words_and_ages_are_deepface_own():

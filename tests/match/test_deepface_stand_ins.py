@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.crop import take_crop
-from facepriv.match.deepface import DeepFaceMatcher, five_point_oblong, network_crop
+from facepriv.imaging.deepface_alignment import deepface_input
+from facepriv.match.deepface import DeepFaceMatcher
 from facepriv.match.registry import matchers
 from facepriv.services.models.catalogue import status_of
 from facepriv.types import FaceMatcher
@@ -20,16 +20,13 @@ from facepriv.weights.files import data_path
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import (
     cell_means,
-    grey_levels,
     let_deepface_find,
     stand_in_matrix,
     trust,
     write_stand_in,
 )
 
-BUFFALO_L, DEEPID, DLIB, FACENET, SFACE = (
-    ALL_MODELS[f"deepface-{name}"] for name in ("buffalo-l", "deepid", "dlib", "facenet", "sface")
-)
+BUFFALO_L, DLIB, FACENET, SFACE = (ALL_MODELS[f"deepface-{name}"] for name in ("buffalo-l", "dlib", "facenet", "sface"))
 
 # deepface's Dlib and SFace are run with real weights, in test_deepface.py.
 MODELS = {model.name: model for model in MATCHERS if model not in (DLIB, SFACE)}
@@ -68,37 +65,37 @@ test_threads_may_compare_at_once_and_order_does_not_matter = (
 )
 
 
-def test_template_is_that_of_the_aligned_face_in_the_colours_and_scale_of_the_network(matcher, model, faces):
+def test_template_is_the_one_that_deepface_itself_computes_of_the_file_with_its_defaults(
+    matcher, model, faces, home, monkeypatch
+):
+    from deepface import DeepFace
+
     assert status_of(matcher.card).usable
+    if model is BUFFALO_L:
+        pytest.importorskip("insightface", reason="deepface itself needs the package insightface for this model")
+    let_deepface_find(home, monkeypatch)
+    (found,) = DeepFace.represent(faces[0].pixels[..., ::-1].copy(), model_name=model.deepface_name)
+    theirs = np.array(found["embedding"])
+    (ours,) = matcher.embed(faces[:1])
+    np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), atol=1e-6)
+
+
+def test_template_is_that_of_the_colours_and_scale_of_the_network(matcher, model, faces):
+    batch = deepface_input(faces[0], *model.input_shape)
     width, height = model.input_shape
-    crop = take_crop(network_crop(model, faces[0]), faces[0].pixels)
-    assert crop.shape == (height, width, 3)
+    assert batch.shape == (1, height, width, 3)
     # InsightFace takes red first, -1..1; deepface's own networks blue first, 0..1.
-    fed = (crop - 127.5) / 127.5 if model is BUFFALO_L else crop[..., ::-1] / 255
+    fed = 2 * batch[0, ..., ::-1] - 1 if model is BUFFALO_L else batch[0]
     expected = cell_means(fed) @ stand_in_matrix(model.outputs).astype(np.float64)
     (template,) = matcher.embed(faces[:1])
     np.testing.assert_allclose(template, expected / np.linalg.norm(expected), atol=2e-5)
 
 
-def test_template_is_the_one_that_deepface_itself_computes(matcher, model, faces, home, monkeypatch):
-    from deepface import DeepFace
-
-    if model is BUFFALO_L:
-        pytest.importorskip("insightface", reason="deepface itself needs the package insightface for this model")
-    let_deepface_find(home, monkeypatch)
-    bgr = grey_levels(take_crop(network_crop(model, faces[0]), faces[0].pixels))
-    (found,) = DeepFace.represent(bgr, model_name=model.deepface_name, detector_backend="skip")
-    theirs = np.array(found["embedding"])
-    (ours,) = matcher.embed(faces[:1])
-    np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), atol=2e-4)
-
-
-def test_an_oblong_input_is_the_middle_of_the_square(faces):
-    square = take_crop(five_point_oblong(faces[0], 55, 55), faces[0].pixels)
-    oblong = take_crop(five_point_oblong(faces[0], *DEEPID.input_shape), faces[0].pixels)
-    np.testing.assert_allclose(oblong, square[:, 4:-4], atol=1e-3)
-    flat = take_crop(five_point_oblong(faces[0], 55, 47), faces[0].pixels)
-    np.testing.assert_allclose(flat, square[4:-4], atol=1e-3)
+def test_where_deepface_finds_no_face_there_is_no_template(matcher, faces):
+    blank = replace(faces[0], pixels=np.full_like(faces[0].pixels, 128))
+    rows = matcher.embed([faces[0], blank])
+    assert np.isfinite(rows[0]).all()
+    assert np.isnan(rows[1]).all()
 
 
 def test_weights_that_give_another_number_of_numbers_are_refused(faces, tmp_path, monkeypatch):
