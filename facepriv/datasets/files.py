@@ -67,7 +67,8 @@ def is_litter(parts: Sequence[str]) -> bool:
 
 def name_key(name: str) -> str:
     """Return a file name folded so that its spellings are equal: separators, case, composed letters, ``./``."""
-    folded = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).casefold()
+    plain = name if name.isascii() or name.isprintable() else "".join(map(_printable, name))
+    folded = unicodedata.normalize("NFC", plain.strip().replace("\\", "/")).casefold()
     # Few names hold an empty or a single-dot part, and a path object takes far longer to make than the rest.
     return folded if folded and _IDLE_PART.search(folded) is None else PurePosixPath(folded).as_posix()
 
@@ -93,7 +94,7 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
     others: list[str] = []
     left_out: dict[tuple[str, str], list[str]] = {}
     for name, reason in _walk(folder):
-        if reason or not name.isprintable() or "\ufffd" in name:
+        if reason or not is_harmless(name):
             left_out.setdefault((reason or "bad-name", ""), []).append(printable(name))
         elif is_table_name(name):
             tables.append(name)
@@ -252,4 +253,22 @@ def _is(kind: Callable[[], bool]) -> bool:
 
 def printable(name: str) -> str:
     """Return a name with a question mark for each character that cannot be printed."""
-    return "".join(c if c.isprintable() else "?" for c in name)
+    return name if name.isprintable() else "".join(map(_printable, name))
+
+
+def is_harmless(name: str) -> bool:
+    """Return whether a name can be shown: other spaces and joiners do no harm, what turns the writing round does."""
+    return (name.isprintable() or "?" not in "".join(map(_printable, name.replace("?", "")))) and "\ufffd" not in name
+
+
+def _printable(char: str) -> str:
+    if char.isprintable():
+        return char
+    kind = unicodedata.category(char)
+    if kind == "Zs":
+        return " "
+    return "" if kind == "Cf" and char not in _TURNING else "?"
+
+
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that make a name read otherwise than it is written."""

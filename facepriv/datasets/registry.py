@@ -252,7 +252,7 @@ def _unused_tables(folder: Path, tables: list[str], options: ReadOptions) -> lis
             fields = ", ".join(header.fields[:8]) or "nothing readable"
             lacking = [role for role in roles if role not in header.columns]
             if refused and lacking == ["gender"]:
-                problems += [replace(each, code="table-not-used") for each in refused]
+                problems += [replace(each, name=name, code="table-not-used") for each in refused]
                 continue
             wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in lacking)
             sentence = (

@@ -339,6 +339,30 @@ def test_numbers_without_their_zeros_are_found(tree: Tree) -> None:
     assert "1 for 001" in told(got, "other-spelling")
 
 
+INVISIBLE = [
+    "山田\u3000太郎_1.png",
+    "Shot at 3.04\u202fPM_1.png",
+    "می\u200cخواهم_1.png",
+    "\u200eShalom_1.png",
+    "Šn\u00a0_1.png",
+]
+
+
+def test_invisible_characters_in_names_do_no_harm(tree: Tree) -> None:
+    # The table has them, or plain spaces, or none.
+    written = [INVISIBLE[0], "Shot at 3.04 PM_1.png", INVISIBLE[2], "Shalom_1.png", "Šn _1.png"]
+    got = read_folder(tree(INVISIBLE, l_csv="file,gender\n" + "".join(f"{name},female\n" for name in written)))
+    assert labels(got) == [FEMALE] * 5
+    assert {image.name for image in got.images} == set(INVISIBLE)
+    assert told(got, "bad-name") == ""
+
+
+def test_a_name_that_turns_the_writing_round_is_left_out(tree: Tree) -> None:
+    got = read_folder(tree([*AB, "a\u202egnp.png"]))
+    assert [image.name for image in got.images] == AB
+    assert "unprintable" in told(got, "bad-name")
+
+
 # Delimited text
 
 
