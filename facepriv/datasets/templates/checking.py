@@ -12,8 +12,9 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.datasets.gender_words import parse_gender
+from facepriv.datasets.gender_words import canonical, parse_gender
 from facepriv.datasets.label_tables import LabelRow, LabelTable
+from facepriv.datasets.languages import LETTERS
 from facepriv.datasets.templates.table import LONGEST_ID, RawChunk, Rows, TableOptions, TemplateTable
 from facepriv.errors import BadInputError
 from facepriv.types import FEMALE, MALE, Meaning, Metric
@@ -139,6 +140,8 @@ class Checker:
         self.metric: Metric = metric or ("euclidean" if told == "euclidean" else "cosine")
         self._metric_assumed = metric is None and told not in ("cosine", "euclidean")
         self._parse = cache(partial(parse_gender, mapping=mapping))
+        self._declared = {canonical(value) for value in mapping or {}}
+        self._letters: set[str] = set()
         self._labels = labels
         self._by_record = None if labels is None or "record" not in table.columns else _rows_by_record(labels)
         self._used: set[str] = set()
@@ -252,9 +255,25 @@ class Checker:
                 "say with --gender-column or --subject-column what it is.",
                 code="undeclared-numbers",
             )
+        if len(gender) == 1:
+            self._check_letter(gender)
         if parsed == "word":
             self._tally("unknown-gender", repr(gender[:40]))
         return parsed if isinstance(parsed, int) else 0
+
+    def _check_letter(self, letter: str) -> None:
+        """Raise BadInputError where letters are not m and f only: M beside H is *mujer*, a woman."""
+        if (folded := canonical(letter)) not in LETTERS or folded in self._declared:
+            return
+        self._letters.add(folded)
+        if not self._letters <= {"m", "f"}:
+            shown = ", ".join(sorted(self._letters))
+            raise BadInputError(
+                f"The column {self._table.columns['gender']!r} of {self._options.name} holds the letters {shown}, "
+                "which mean different genders in different languages; say what each means, as in --mapping "
+                f"{','.join(f'{each}=male' for each in sorted(self._letters))}, with female where that is right.",
+                code="ambiguous-letters",
+            )
 
     def _fitted(self, rows: Rows, lengths: NDArray[np.float64]) -> Rows:
         """Return rows as the metric wants them: for cosine of length 1."""

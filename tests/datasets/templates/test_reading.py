@@ -131,6 +131,13 @@ def test_records_and_subjects_that_cannot_be_named(tmp_path: Path) -> None:
     assert (found["bad-id"], found["row-without-subject"]) == (2, 1)
 
 
+def test_letters_that_may_mean_women_are_refused_unless_declared(tmp_path: Path) -> None:
+    there = planted()
+    np.savez(tmp_path / "a.npz", x=there.rows, subject=there.subjects, sex=np.array(["H", "M"] * 6))
+    assert code_of(tmp_path / "a.npz") == "ambiguous-letters"
+    assert read(tmp_path / "a.npz", mapping={"H": "male", "M": "female"}).codes.get("unknown-gender", 0) == 0
+
+
 def test_numbers_mean_what_was_declared(tmp_path: Path) -> None:
     there = planted()
     np.savez(tmp_path / "a.npz", x=there.rows, subject=there.subjects, label=np.array([0, 1] * 6))
