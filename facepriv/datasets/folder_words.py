@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from facepriv.datasets.gender_words import GENDER_FOLDERS, canonical
-from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word
+from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word, says_nothing
 from facepriv.types import FEMALE, GENDERS, MALE, Meaning
 
 WRAPPERS = frozenset(
@@ -408,7 +408,7 @@ def _letters(levels: Iterable[set[str]]) -> tuple[dict[str, int], str]:
     pairs: set[tuple[str, str]] = set()
     language = ""
     for inside in levels:
-        folded = {fold_word(part) for part in inside}
+        folded = {plain for part in inside if not _says_unknown(plain := fold_word(part))}
         if len(folded) == 2 and all(len(part) == 1 for part in folded):
             fitting = [pair for pair in LETTER_PAIRS if {pair.male, pair.female} == folded]
             found = {(pair.male, pair.female) for pair in fitting}
@@ -421,6 +421,10 @@ def _letters(levels: Iterable[set[str]]) -> tuple[dict[str, int], str]:
     return {male: MALE, female: FEMALE}, language
 
 
+def _says_unknown(plain: str) -> bool:
+    return says_nothing(plain) or plain in ("u", "x")
+
+
 def _sorting(
     inside: set[str], spoken: set[str], letters: Mapping[str, int], declared: Mapping[str, Meaning]
 ) -> dict[str, FolderName]:
@@ -428,14 +432,20 @@ def _sorting(
     said = {part: read_name(part) for part in inside}
     sorting: dict[str, FolderName] = {}
     whole = bool(inside) and all(each.kinds for each in said.values())
-    folded = {fold_word(part) for part in inside}
+    folded = {plain for part in inside if not _says_unknown(plain := fold_word(part))}
+    # All others of the level are words for genders.
+    genders = bool(folded) and all(
+        each.label is not None or _says_unknown(fold_word(part)) for part, each in said.items()
+    )
     for part, each in said.items():
         plain = fold_word(part)
         if canonical(part) in declared:
             meaning = declared[canonical(part)]
             sorting[part] = FolderName(frozenset(["gender"]), GENDERS.get(meaning) if meaning != "unknown" else None)
-        elif letters and plain in letters and folded <= letters.keys():
-            sorting[part] = FolderName(frozenset(["gender"]), letters[plain])
+        elif letters and folded <= letters.keys() and (plain in letters or _says_unknown(plain)):
+            sorting[part] = FolderName(frozenset(["gender"]), letters.get(plain))
+        elif genders and _says_unknown(plain):
+            sorting[part] = FolderName(frozenset(["gender"]))
         elif each.label is not None and (plain in GENDER_FOLDERS or each.languages & spoken):
             # Words for both genders are there, or one that is nobody's name.
             if each.kinds or each.numbered:

@@ -50,6 +50,8 @@ LISTED = 10_000
 """Names that one problem lists at most."""
 MOST_VALUES = 5000
 """Values of a column that are kept apart; more are no genders."""
+_CODES = frozenset(["-1", "0", "1", "2"])
+"""Numbers that data sets write for genders and for unknown."""
 MOST_GENDERS = 3
 """Values that a column with a doubtful name may have to be one of genders."""
 Knows = Callable[[str], bool]
@@ -330,6 +332,8 @@ def _holds_genders(cells: Sequence[str]) -> bool:
     if not read.spelled or "word" in read.undecided.values():
         return False
     known = sum(label is not None for label in read.labels.values())
+    if any(why == "number" and value not in _CODES for value, why in read.undecided.items()):
+        return False
     return known > 0 if not read.undecided else len(read.undecided) <= MOST_GENDERS
 
 

@@ -393,6 +393,11 @@ def fold_word(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(folded.split()))
 
 
+def visible(text: str) -> str:
+    """Return a text without invisible characters and without spaces around it."""
+    return _INVISIBLE.sub("", text).strip()
+
+
 def strip_accents(word: str) -> str:
     """Return a folded word without accents."""
     parts = unicodedata.normalize("NFKD", word.translate(_UNDECOMPOSED))

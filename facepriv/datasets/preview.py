@@ -13,6 +13,8 @@ from facepriv.types import GENDER_NAMES, LabelledImage, Problem
 SCHEMA = "facepriv.preview/1"
 ROWS = 10
 """Images shown as examples."""
+LISTED_FILES = 2000
+"""Files that a preview lists with what is said of them and where that comes from; an import lists them all."""
 COMMONEST = 12
 """Words of an attribute that are counted one by one."""
 
@@ -58,11 +60,28 @@ def preview_document(read: ReadResult, earlier: Sequence[Problem] = (), rows: in
             }
             for image in _spread(read.images, rows)
         ],
+        "image_files": [
+            {
+                "file": image.name,
+                "subject": image.subject,
+                "subject_from": _from(read, image, "subject"),
+                "label": None if image.label is None else GENDER_NAMES[image.label],
+                "label_from": None if image.label is None else _from(read, image, "label"),
+            }
+            for image in read.images[:LISTED_FILES]
+        ],
+        "files_left_out": [
+            {"file": each.name, "code": each.code, "sentence": each.sentence} for each in read.left_out[:LISTED_FILES]
+        ],
         "problems": [
             {"name": problem.name, "code": problem.code, "count": problem_count(problem), "sentence": problem.sentence}
             for problem in (*earlier, *read.problems)
         ],
     }
+
+
+def _from(read: ReadResult, image: LabelledImage, field: str) -> str | None:
+    return image.origin.get(field) or read.origin.get(field)
 
 
 def _spread(images: list[LabelledImage], most: int) -> list[LabelledImage]:

@@ -65,7 +65,9 @@ def subjects_of_paths(names: Sequence[str], sorting: Sorting | None = None, *, p
     stems = {name: subject_of_stem(name) for name in names}
     if len(distinct) == 1:
         only = next(iter(distinct))
-        if not only or not _is_subject(names, stems):
+        # Folders below that sort, into both genders for instance, show that the one above is a wrapper.
+        sorts = len(set(sorting.labels.values()) - {None}) > 1 or len({*map(str, sorting.attributes.values())}) > 1
+        if not only or sorts or not _is_subject(names, stems):
             return _by_stem(stems, sorting)
         return Subjects(dict.fromkeys(names, only[-1]), True, "the one folder is the one subject", "folder")
     # Folders that all images share, such as the archive's own, tell nobody apart.

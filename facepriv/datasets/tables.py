@@ -13,6 +13,7 @@ from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
 
+from facepriv.datasets.languages import visible
 from facepriv.imaging.file_formats import is_image_name
 from facepriv.types import Problem
 
@@ -116,7 +117,7 @@ def choose_header(first: Sequence[Row], names_roles: Callable[[Sequence[str]], i
         while best + 1 < len(first) and widths[best] == 1 < usual and widths[best + 1] > 1:
             best += 1
     line, cells = first[best]
-    fields = [cell.strip() for cell in cells]
+    fields = [visible(cell) for cell in cells]
     while fields and not fields[-1]:
         fields.pop()
     return Header(tuple(fields), line, best)

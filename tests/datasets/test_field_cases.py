@@ -121,6 +121,21 @@ def test_folders_for_genders_are_no_people(tree: Tree, women: str, men: str) -> 
     assert "sort by gender" in got.why
 
 
+@pytest.mark.parametrize("folders", [("M", "F", "U"), ("male", "female", "unknown"), ("Homme", "Femme", "inconnu")])
+def test_a_folder_for_unknown_beside_genders_is_nobody(tree: Tree, folders: tuple[str, ...]) -> None:
+    got = read_folder(tree([f"{folder}/{n}.png" for folder in folders for n in (1, 2)]))
+    assert {image.name.split("/")[0]: image.label for image in got.images} == dict(
+        zip(folders, (MALE, FEMALE, None), strict=True)
+    )
+    assert got.identities == "none"
+
+
+def test_a_folder_around_genders_is_nobody(tree: Tree) -> None:
+    got = read_folder(tree([f"celeba_hq/train/{gender}/{n:06}.png" for gender in ("male", "female") for n in (4, 5)]))
+    assert got.identities == "none"
+    assert labels(got) == [FEMALE, FEMALE, MALE, MALE]
+
+
 def test_letters_that_mean_women_in_one_language_and_men_in_another_are_read_by_their_pair(tree: Tree) -> None:
     got = read_folder(tree(["H/1.png", "M/1.png"]))
     assert {image.name[0]: image.label for image in got.images} == {"H": MALE, "M": FEMALE}
@@ -207,6 +222,12 @@ def test_a_column_called_label_that_names_people_tells_no_gender(tree: Tree) -> 
     assert "--subject-column" in told(got, "table-not-used")
     named = read_folder(tree([], l_csv=rows), columns={"subject": "label"})
     assert subjects(named) == ["Aaron Eckhart"] * 2 + ["Zoe Saldana"] * 2
+
+
+def test_a_column_called_label_with_numbers_of_people_tells_no_gender(tree: Tree) -> None:
+    got = read_folder(tree(AB[:3], l_csv="file,label\na1.png,17\na2.png,17\nb1.png,99\n"))
+    assert set(labels(got)) == {None}
+    assert "'label' of l.csv was not taken for genders" in told(got, "table-not-used")
 
 
 def test_which_column_was_taken_for_what_is_said(tree: Tree) -> None:
