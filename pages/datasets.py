@@ -37,6 +37,7 @@ PURGED = "_purged"
 IMAGE_TYPES = [
     *("jpg", "jpeg", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jp2", "j2k", "tga", "pcx", "sgi", "ras"),
     *("ppm", "pgm", "pbm", "bz2", "gz", "xz", "zip", "tar", "tgz", "tbz2", "txz", "zst", "7z", "rar"),
+    *("parquet", "arrow", "rec", "idx", "bin", "npz", "npy"),
 ]
 SEVERAL_FACES = {
     "refuse": "none: no usable face",

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 )
 @with_fields(Columns, into="columns", option="--{}-column")
 def import_command(
-    path: Annotated[Path, typer.Argument(help="Folder or zip archive of images, or a file of templates.")],
+    path: Annotated[
+        Path, typer.Argument(help="Folder or archive of images, a file with images inside, or one of templates.")
+    ],
     fields: dict[str, Any],
     columns: dict[str, Any],
     mapping: Annotated[str | None, typer.Option(help=f"{describe_fields(ImportRequest)['mapping'].help}.")] = None,
@@ -134,9 +136,10 @@ def _file_counts(preview: dict[str, Any] | None, imported: int) -> dict[str, int
 
 
 def _holds_templates(path: Path) -> bool:
+    from facepriv.datasets.embedded import holds_images
     from facepriv.datasets.templates.reading import is_template_file
 
-    return is_template_file(path) and path.is_file()
+    return is_template_file(path) and path.is_file() and not holds_images(path)
 
 
 def _refuse_options_of_images(preview: bool, fields: dict[str, Any], columns: dict[str, Any]) -> None:

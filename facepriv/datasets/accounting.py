@@ -68,7 +68,8 @@ _KINDS: tuple[tuple[str, str, str, str, str], ...] = (
         "array-file",
         "a file of numbers or packed records, which is not read as images",
         "files of numbers or packed records, which are not read as images",
-        "write its pictures as PNG files, for example with: PIL.Image.fromarray(pixels).save(name)",
+        "if images lie inside, import it by itself (.parquet, .arrow, .rec, .bin, .npz and .npy are read), or write "
+        "them as PNG files, for example with: PIL.Image.fromarray(pixels).save(name)",
         ".npy .npz .h5 .hdf5 .pkl .pickle .pt .pth .onnx .rec .idx .bin .lmdb .mdb .tfrecord .tfrecords .f32 .arrow",
     ),
     ("program", "a program", "programs", "", ".py .r .m .sh .bat .exe .dll .so .ipynb .c .cpp .h .js .java .jl"),

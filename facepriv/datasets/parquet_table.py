@@ -24,7 +24,7 @@ def open_parquet_table(path: Path) -> Table:
             schema = opened.schema_arrow
             names = class_names(schema)
             # Images themselves are no labels.
-            columns = [field.name for field in schema if _is_plain(field.type)]
+            columns = [field.name for field in schema if is_plain(field.type)]
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
     if not columns:
@@ -38,7 +38,7 @@ def open_parquet_table(path: Path) -> Table:
         try:
             with parquet.ParquetFile(path) as opened:
                 for batch in opened.iter_batches(batch_size=BATCH, columns=columns, use_threads=False):
-                    cells = [_texts(batch.column(name), names.get(name, ())) for name in columns]
+                    cells = [column_texts(batch.column(name), names.get(name, ())) for name in columns]
                     for row in zip(*cells, strict=True):
                         number += 1
                         yield number, row
@@ -60,7 +60,8 @@ def class_names(schema: Any) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _is_plain(kind: Any) -> bool:
+def is_plain(kind: Any) -> bool:
+    """Return whether a column of an Arrow type holds numbers, texts, dates or the like, and no bytes or lists."""
     import pyarrow as pa
 
     types = pa.types
@@ -69,7 +70,8 @@ def _is_plain(kind: Any) -> bool:
     )
 
 
-def _texts(column: Any, names: tuple[str, ...]) -> list[str]:
+def column_texts(column: Any, names: tuple[str, ...]) -> list[str]:
+    """Return the cells of a column, numbers of classes by their names."""
     values = column.to_pylist()
     if names:
         return [names[value] if isinstance(value, int) and 0 <= value < len(names) else "" for value in values]

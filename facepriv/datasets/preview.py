@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from facepriv.datasets.embedded import INSIDE
 from facepriv.datasets.problems import problem_count
 from facepriv.datasets.reading import ReadResult
 from facepriv.types import GENDER_NAMES, LabelledImage, Problem
@@ -117,7 +118,7 @@ def _files(read: ReadResult, earlier: Sequence[Problem]) -> dict[str, int] | Non
     """Return how many files were found, and what becomes of them; those left out before count among them."""
     if read.files is None:
         return None
-    before = sum(problem_count(problem) for problem in earlier if problem.code != "name-encoding")
+    before = sum(problem_count(problem) for problem in earlier if problem.code not in (INSIDE, "name-encoding"))
     return {
         "found": read.files.found + before,
         "images": read.files.images,

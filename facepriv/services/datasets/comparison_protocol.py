@@ -75,9 +75,9 @@ def protocol_scores(
         If a stored file is missing or damaged.
     """
     record = store.datasets.get(dataset)
-    refuse_matching(record, [matcher_name])
     pairs = store.datasets.protocol(record.id)
-    if not pairs:
+    if not pairs:  # pairs say who is one person, whatever subjects are
+        refuse_matching(record, [matcher_name])
         raise BadInputError(
             f"{record.name} brings no comparison protocol; put a list of pairs, such as LFW's pairs.txt or a CSV "
             "file1,file2,label, beside the images and import them again.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -19,7 +20,10 @@ from typing import Any
 
 import facepriv
 from facepriv.config import Settings
+from facepriv.datasets.accounting import account
 from facepriv.datasets.demo import demo_folder, read_demo
+from facepriv.datasets.embedded import find_containers, holds_images, write_images
+from facepriv.datasets.files import list_files
 from facepriv.datasets.problems import problem_names, summarise_problems
 from facepriv.datasets.reading import ReadResult, find_limits
 from facepriv.datasets.registry import read_folder
@@ -27,6 +31,7 @@ from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
 from facepriv.imaging.acquire import Found, Several, choose_face, find_faces_turned, turned
 from facepriv.imaging.decode import decode
+from facepriv.imaging.file_formats import is_readable_name
 from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import DETECTOR
@@ -162,9 +167,9 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
             f"A folder or an archive was expected at {path}, but nothing is there; check its name.", code="no-file"
         )
     images = path
-    if not path.is_dir():
-        workspace = own / "work"
-        shutil.rmtree(workspace, ignore_errors=True)
+    workspace = own / "work"
+    shutil.rmtree(workspace, ignore_errors=True)
+    if not path.is_dir() and not holds_images(path):
         workspace.mkdir(mode=0o700)
         images = workspace / "unpacked"
         unpacking_problems = unpack(
@@ -183,6 +188,12 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
     }
     if request.subjects != "auto":  # so that what was interrupted by an earlier version can go on
         options["subjects"] = request.subjects
+    inside = _take_out_images(settings, images, workspace)
+    if inside is not None:
+        images, found, is_said_who = inside
+        problems = (*problems, *found)
+        if not is_said_who:
+            options.setdefault("subjects", "none")
     read = read_folder(images, labels=labels, closed=closed, called=called, ask=ask, **options)
     if request.subjects == "auto":
         read = judge_folders(read, max_pixels=settings.max_pixels, kept=own / "folder-evidence.json")
@@ -190,12 +201,45 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
         options["several_faces"] = request.several_faces
     if request.name_encoding is not None:
         options["name_encoding"] = request.name_encoding
-    return Source(read, called, _resume_key(settings, path, options, read), tuple(problems))
+    packed = None if path.is_dir() and inside is None else _times_of(path)
+    return Source(read, called, _resume_key(settings, path, options, read, packed), tuple(problems))
 
 
-def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult) -> str:
+def _take_out_images(settings: Settings, source: Path, workspace: Path) -> tuple[Path, list[Problem], bool] | None:
+    """Write out images that lie inside a file, or inside the files of a folder without any image of its own.
+
+    Return of the folder that they are in now, what is to be told, and whether they say who is on them; None if nothing
+    had to be written.
+    """
+    problems: list[Problem] = []
+    containers = [source]
+    if source.is_dir():
+        named = (name for _, _, names in os.walk(source) for name in names)
+        if any(map(is_readable_name, named)) or (files := list_files(source)).images:
+            return None
+        containers = find_containers(source)
+        beside = {path.with_suffix(".idx").name for path in containers if path.suffix == ".rec"}
+        _, reasons = account(files, (), [*(path.name for path in containers), *beside], files.problems)
+        problems += [*files.problems, *reasons]
+    if not containers:
+        return None
+    workspace.mkdir(mode=0o700, exist_ok=True)
+    target = workspace / "taken-out"
+    limits = {"max_entries": settings.max_archive_entries, "max_bytes": settings.max_upload_bytes}
+    told, is_said_who = write_images(containers, target, **limits)
+    return target, [*problems, *told], is_said_who
+
+
+def _times_of(path: Path) -> list[int]:
+    """Return the size and time of a file, or of all files in a folder."""
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    return [number for each in files for number in _size_and_time(each)]
+
+
+def _resume_key(
+    settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult, packed: Sequence[int] | None = None
+) -> str:
     # What was unpacked has other times each time, so an archive counts by its own.
-    packed = None if source.is_dir() else _size_and_time(source)
     said = {
         "source": str(source.resolve()),
         "packed": packed,

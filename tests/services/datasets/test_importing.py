@@ -769,3 +769,40 @@ def test_which_of_several_faces_counts_is_said_once_for_a_data_set(
     with pytest.raises(BadInputError) as caught:
         import_dataset(store, settings, folder, name="y", several_faces="left")
     assert caught.value.code == "bad-several-faces"
+
+
+def test_images_inside_other_files_are_imported(store: Store, settings: Settings, tmp_path: Path):
+    folder = copy_demo(tmp_path / "faces", (*THREE, "s003_2"))
+    import pyarrow
+    from pyarrow import parquet
+
+    files = sorted(folder.glob("*.jpg"))
+    rows = {
+        "image": [{"bytes": file.read_bytes(), "path": file.name} for file in files],
+        "gender": ["female", "female", "male", "male"],
+        "subject": [file.stem[:4] for file in files],
+    }
+    shards = tmp_path / "hub" / "data"
+    shards.mkdir(parents=True)
+    parquet.write_table(pyarrow.table(rows), shards / "train-00000-of-00001.parquet")
+    (tmp_path / "hub" / "README.md").write_text("A data set.")
+    for path, told in ((tmp_path / "hub", {"document"}), (shards / "train-00000-of-00001.parquet", set())):
+        report = import_dataset(store, settings, path, name=f"x{len(told)}")
+        assert (report.counts.images, report.counts.subjects) == (4, 2)
+        assert report.counts.labels == {-1: 2, 1: 2}
+        assert {problem.code for problem in report.problems} == {"images-inside", *told}
+        assert [image.name for image in store.datasets.images(report.dataset.id)] == [file.name for file in files]
+    assert_nothing_half_written(store, settings)
+
+
+def test_pairs_of_insightface_are_a_protocol_without_people(store: Store, settings: Settings, tmp_path: Path):
+    import pickle
+
+    folder = copy_demo(tmp_path / "faces", (*THREE, "s003_2"))
+    one, two, three, four = (file.read_bytes() for file in sorted(folder.glob("*.jpg")))
+    path = tmp_path / "lfw.bin"
+    path.write_bytes(pickle.dumps(([one, two, one, three, three, four, two, four], [True, False, True, False])))
+    report = import_dataset(store, settings, path, name="bin")
+    assert report.counts.images == 4
+    assert report.dataset.identities == "none"
+    assert [pair.mated for pair in store.datasets.protocol(report.dataset.id)] == [True, False, True, False]
