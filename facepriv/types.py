@@ -25,8 +25,6 @@ Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 Gender = Literal["male", "female"]
-Meaning = Literal["male", "female", "unknown"]
-"""What a value of a label table may be declared to mean."""
 Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost", "landed"]
 """Why a perturbation ended: the file's score passed -margin; it had before the first update; the limit of sweeps
 or of rounds was reached; going on would have passed the floor set for a matcher or for image quality; the face could

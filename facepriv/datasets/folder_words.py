@@ -13,7 +13,8 @@ from functools import cache
 
 from facepriv.datasets.gender_words import GENDER_FOLDERS, canonical
 from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word, says_nothing
-from facepriv.types import FEMALE, GENDERS, MALE, Meaning
+from facepriv.schemas.base import Meaning
+from facepriv.types import FEMALE, GENDERS, MALE
 
 WRAPPERS = frozenset(
     [

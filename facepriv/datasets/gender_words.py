@@ -23,7 +23,8 @@ from facepriv.datasets.languages import (
     says_nothing,
 )
 from facepriv.errors import BadInputError
-from facepriv.types import FEMALE, GENDER_NAMES, GENDERS, MALE, Meaning
+from facepriv.schemas.base import Meaning
+from facepriv.types import FEMALE, GENDER_NAMES, GENDERS, MALE
 
 GENDER_FOLDERS: dict[str, int] = {
     **dict.fromkeys(("male", "males", "man", "men"), MALE),

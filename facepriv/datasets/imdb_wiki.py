@@ -23,7 +23,8 @@ from facepriv.datasets.label_tables import LabelRow, LabelTable, read_header, re
 from facepriv.datasets.labelling import label_by_files
 from facepriv.datasets.reading import ReadOptions, ReadResult, table_result
 from facepriv.errors import BadInputError
-from facepriv.types import Meaning, Problem
+from facepriv.schemas.base import Meaning
+from facepriv.types import Problem
 
 LICENCE = (
     "Said to be for research only, the copyright staying with the images' owners: Rothe, R., Timofte, R. and Van Gool, "

@@ -22,7 +22,8 @@ from facepriv.datasets.tables import Header as TableHeader
 from facepriv.datasets.tables import Table, body, find_header, open_table
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import is_image_name
-from facepriv.types import GENDER_NAMES, Meaning, Problem
+from facepriv.schemas.base import Meaning
+from facepriv.types import GENDER_NAMES, Problem
 from facepriv.wording import count, some
 
 Role = ColumnRole

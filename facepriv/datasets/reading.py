@@ -12,7 +12,8 @@ from facepriv.datasets.files import Files
 from facepriv.datasets.gender_words import canonical
 from facepriv.datasets.label_tables import LabelTable, Question, Role
 from facepriv.datasets.problems import summarise_problems
-from facepriv.types import GENDER_NAMES, Identities, LabelledImage, Meaning, Problem, ProtocolPair, Terms
+from facepriv.schemas.base import Meaning
+from facepriv.types import GENDER_NAMES, Identities, LabelledImage, Problem, ProtocolPair, Terms
 
 NOT_STATED = "not stated; ask the provider of the images"
 """Licence of data whose convention does not imply one."""

@@ -23,7 +23,8 @@ from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, Su
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import READABLE
 from facepriv.registry import Registry
-from facepriv.types import Meaning, Problem
+from facepriv.schemas.base import Meaning
+from facepriv.types import Problem
 from facepriv.wording import count, listed, some
 
 READERS: Registry[DatasetReader] = Registry(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+Meaning = Literal["male", "female", "unknown"]
+"""What a value of a label table may be declared to mean."""
 
 
 class Frozen(BaseModel):

@@ -12,9 +12,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 
 from facepriv.errors import BadInputError
 from facepriv.schemas.audits import SelectBy
-from facepriv.schemas.base import Frozen
+from facepriv.schemas.base import Frozen, Meaning
 from facepriv.schemas.fields import refusal
-from facepriv.types import Meaning
 
 DEFAULT_METHOD, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
 SECOND_GUIDE = "levi-hassner"

@@ -9,8 +9,8 @@ import streamlit as st
 
 from facepriv.presentation.formats import plain
 from facepriv.presentation.preview import KINDS_OF_SUBJECTS, MEANINGS, open_questions
+from facepriv.schemas.base import Meaning
 from facepriv.services.datasets.import_jobs import ImportJob
-from facepriv.types import Meaning
 
 ROLES = ("file", "subject", "gender", "age", "race")
 NONE, RECOGNISED = "-", ""

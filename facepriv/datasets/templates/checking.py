@@ -17,7 +17,8 @@ from facepriv.datasets.label_tables import LabelRow, LabelTable
 from facepriv.datasets.languages import LETTERS
 from facepriv.datasets.templates.table import LONGEST_ID, RawChunk, Rows, TableOptions, TemplateTable
 from facepriv.errors import BadInputError
-from facepriv.types import FEMALE, MALE, Meaning, Metric
+from facepriv.schemas.base import Meaning
+from facepriv.types import FEMALE, MALE, Metric
 
 UNIT_WITHIN = 1e-3
 """How far the length of a row may be from 1 to count as unit: float16 keeps three digits."""
