@@ -76,6 +76,7 @@ class AdienceReader:
             licence=LICENCE,
             table=names,
             identities="groups",
+            origin={"subject": "folder"},
         )
 
 

@@ -93,6 +93,10 @@ class CelebAReader:
             licence=LICENCE,
             table=table,
             identities="none" if people is None else "people",
+            origin={
+                "subject": "none" if identities is None else identities.name,
+                "label": f"column 'Male' of {table}",
+            },
         )
 
 

@@ -59,6 +59,7 @@ class FairFaceReader:
             licence=LICENCE,
             table=names,
             identities="none",
+            origin={"subject": "none"},
         )
 
 

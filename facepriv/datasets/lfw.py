@@ -77,6 +77,7 @@ class LfwReader:
             licence=LICENCE,
             table=" and ".join(path.name for path in lists),
             protocol=tuple(protocol),
+            origin={"subject": "folder", "label": " and ".join(path.name for path in lists)},
         )
 
 

@@ -51,6 +51,7 @@ class LondonReader:
             why="Subjects: the number before the underscore in the file name.",
             licence=LICENCE,
             table="" if path is None else path.name,
+            origin={"subject": "file name"},
         )
 
 

@@ -64,4 +64,5 @@ class MuctReader:
             why="Subjects: the three digits in the file name, which tells the gender too.",
             licence=LICENCE,
             terms=TERMS,
+            origin={"subject": "file name", "label": "file name"},
         )

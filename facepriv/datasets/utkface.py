@@ -67,6 +67,7 @@ class UtkFaceReader:
             why=f"Subjects: {NO_IDENTITIES}; the file name tells age, gender and race.",
             licence=LICENCE,
             identities="none",
+            origin={"subject": "none", "label": "file name"},
         )
 
 

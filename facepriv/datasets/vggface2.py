@@ -57,6 +57,7 @@ class VggFace2Reader:
             why="Subjects: the folder of each image.",
             licence=LICENCE,
             table="" if path is None else path.name,
+            origin={"subject": "folder"},
         )
 
 

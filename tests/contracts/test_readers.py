@@ -57,7 +57,8 @@ def test_auto_finds_it_and_says_why(name: str, example: Callable[[str], Path]) -
 @readers
 def test_images_are_well_formed(name: str, example: Callable[[str], Path]) -> None:
     folder = example(name)
-    images = read_folder(folder, format=name).images
+    result = read_folder(folder, format=name)
+    images = result.images
     names = [image.name for image in images]
     assert len(images) == FACTS[name].images
     assert names == sorted(set(names))
@@ -65,6 +66,9 @@ def test_images_are_well_formed(name: str, example: Callable[[str], Path]) -> No
         assert image.subject.strip()
         assert image.label in (1, -1, None)
         assert image.path == folder / image.name
+        told = {**result.origin, **image.origin}
+        assert told["subject"]
+        assert image.label is None or told["label"]
         assert image.path.is_file()
         assert not Path(image.name).is_absolute()
 
