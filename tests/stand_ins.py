@@ -70,6 +70,10 @@ FACTS: dict[str, Facts] = {
     "frgc": Facts("frgc", 12, 4, 0, 0, 12),
     "rfw": Facts("rfw", 12, 4, 0, 0, 12, attributes=frozenset({"race"})),
     "casia-webface": Facts("casia-webface", 12, 4, 0, 0, 12),
+    "yale": Facts("yale", 12, 4, 0, 0, 12),
+    "yale-b": Facts("yale", 12, 4, 0, 0, 12),
+    "feret": Facts("feret", 12, 4, 0, 0, 12),
+    "feret-grey": Facts("feret", 12, 4, 0, 0, 12),
     "csv": Facts("csv", 12, 4, 6, 6, attributes=frozenset({"age", "race"})),
     "folders": Facts("folders", 12, 4, 6, 6),
     "flat": Facts("flat", 12, 4, 0, 0, 12),
@@ -380,6 +384,10 @@ _NAMES: dict[str, str] = {
     "frgc": "nd1/0246{number}d{image}.jpg",
     "rfw": "test/data/{Race}/m.0c7m{number}/m.0c7m{number}_000{photo}.jpg",
     "casia-webface": "CASIA-WebFace/000004{number}/00{photo}.jpg",
+    "yale": "yalefaces/subject0{number}.{mood}",
+    "yale-b": "CroppedYale/yaleB0{number}/yaleB0{number}_P00A+0{photo}0E-20.jpg",
+    "feret": "images/0000{number}_93083{photo}_fa.jpg",
+    "feret-grey": "fa/0000{number}fa010_93083{photo}.jpg",
 }
 """Patterns of the data sets whose names tell all that they tell."""
 
@@ -401,6 +409,7 @@ def _named(kind: str) -> Callable[[_Maker], None]:
                 "hm": "H" if male else "M",
                 "image": number * 3 + photo,
                 "mw": "m" if male else "w",
+                "mood": ("glasses", "normal", "wink")[photo],
                 "number": number,
                 "photo": photo + 1,
                 "race": ("asian", "black")[number % 2],

@@ -37,6 +37,13 @@ rfw
 casia-webface
     Yi, D. et al. (2014). Learning Face Representation from Scratch. arXiv:1411.7923. ``0000045/001.jpg``: person,
     photo.
+yale
+    Belhumeur, P. N., Hespanha, J. P. and Kriegman, D. J. (1997). Eigenfaces vs. Fisherfaces. TPAMI.
+    ``subject01.glasses``, a GIF, or with an extension behind; and Georghiades, A. S. et al. (2001), Extended Yale B:
+    ``yaleB01_P00A+000E+00.pgm``. What stands behind the person is no extension and no person.
+feret
+    Phillips, P. J. et al. (2000). The FERET evaluation methodology for face-recognition algorithms. TPAMI.
+    ``00001_930831_fa.ppm.bz2`` in colour, ``00001fa010_930831.tif`` in grey: person, pose, date.
 """
 
 from __future__ import annotations
@@ -212,6 +219,27 @@ LAYOUTS: tuple[Layout, ...] = (
         f"{RESEARCH}Yi, D. et al. (2014), CASIA-WebFace.",
         source="folder",
     ),
+    Layout(
+        "yale",
+        "Yale",
+        "subject01.glasses or yaleB01_P00A+000E+00.pgm",
+        _pattern(
+            r"(?:(?P<subject>subject\d{2})[._ ](?:center-?light|(?:no)?glasses|happy|left-?light|normal|right-?light|"
+            r"sad|sleepy|surprised|wink)(?:\.[^./]+)*|(?P<subject_>yaleB\d{2})_P\d{2}(?:A[+-]\d{3}E[+-]\d{2}|_Ambient)\.[^/]+)"
+        ),
+        "what the file name begins with, and nothing the gender",
+        f"{RESEARCH}Yale Face Database and Extended Yale Face Database B, Yale University.",
+    ),
+    Layout(
+        "feret",
+        "FERET",
+        "00001_930831_fa.ppm.bz2",
+        _pattern(
+            r"(?:(?P<subject>\d{5})_\d{6}_[a-z]{2}(?:_[a-z])?|(?P<subject_>\d{5})[a-z]{2}\d{3}[a-z]*_\d{6}[a-z]*)\.[^/]+"
+        ),
+        "the five digits in the file name, and nothing the gender",
+        f"{RESEARCH}Phillips, P. J. et al. (2000), FERET, NIST.",
+    ),
 )
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 
@@ -286,6 +314,6 @@ def _by_subject(labels: Path, options: ReadOptions) -> bool:
     return {"subject", "gender"} <= columns.keys() and "file" not in columns
 
 
-afad, bfw, diveface, facescrub, cfd, morph, agedb, ar, frgc, rfw, casia_webface = (
+afad, bfw, diveface, facescrub, cfd, morph, agedb, ar, frgc, rfw, casia_webface, yale, feret = (
     partial(LayoutReader, layout) for layout in LAYOUTS
 )

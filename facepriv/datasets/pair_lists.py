@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from facepriv.datasets.files import Files, name_stem
 from facepriv.datasets.problems import summarise_problems
 from facepriv.imaging.file_formats import is_image_name, suffix_of
 from facepriv.types import Problem, ProtocolPair
-from facepriv.wording import listed, some
+from facepriv.wording import listed
 
 FOLDS = 10
 """Folds of a list that has none."""
@@ -57,8 +57,7 @@ class Protocol:
     pairs: tuple[ProtocolPair, ...] = ()
     problems: tuple[Problem, ...] = ()
     lists: tuple[str, ...] = ()
-    """Names of the lists inside the data set, tables among them, which hold no labels."""
-    tables: frozenset[str] = field(default_factory=frozenset)
+    """Names of the lists that were used."""
 
 
 def find_pair_lists(folder: Path, files: Files) -> dict[str, PairList]:
@@ -94,6 +93,7 @@ def make_protocol(lists: dict[str, PairList], files: Files) -> Protocol:
     chosen = _choose(lists)
     finder = FileFinder(files.images)
     folds = {name: _folds(chosen[name], place) for place, name in _places(chosen)}
+    with_folds = {name for place, name in _places(chosen) if place or chosen[name].has_folds or _blocks(chosen[name])}
     missing: list[str] = []
     total = 0
     pairs: list[ProtocolPair] = []
@@ -115,18 +115,21 @@ def make_protocol(lists: dict[str, PairList], files: Files) -> Protocol:
         "the protocol.",
         few=1,
     )
-    if not all(each.has_folds for each in chosen.values()):
+    if any(name not in with_folds for name in chosen):
         count_of = len({pair.fold for pair in pairs})
         sentence = (
             f"{called} tells no folds, so its pairs were parted into {count_of} in their order; a threshold is chosen "
             "on the other folds each time."
         )
         problems.append(Problem(called, "protocol-without-folds", sentence))
-    unused = sorted(lists.keys() - chosen.keys())
-    if unused:
-        sentence = f"{some(unused, 4)} {'is a list' if len(unused) == 1 else 'are lists'} of pairs, too, and not used."
-        problems.append(Problem(unused[0], "protocol-not-used", sentence))
-    return Protocol(tuple(pairs), tuple(problems), tuple(lists), frozenset(lists) & frozenset(files.tables))
+    problems += summarise_problems(
+        "protocol-not-used",
+        sorted(lists.keys() - chosen.keys()),
+        one=f"{{name}} is a list of pairs, too, and was not used beside {called}.",
+        many=f"{{n}} files ({{first}}) are lists of pairs, too, and were not used beside {called}.",
+        few=1,
+    )
+    return Protocol(tuple(pairs), tuple(problems), tuple(chosen))
 
 
 def _says_so(name: str) -> bool:
@@ -328,6 +331,13 @@ def _places(chosen: dict[str, PairList]) -> list[tuple[int, str]]:
     return [(0, name) for name in chosen]
 
 
+def _blocks(each: PairList) -> int:
+    """Return how many mated and then as many non-mated pairs follow each other again and again; 0 if they do not."""
+    blocks = [len(list(block)) for _, block in groupby(pair[3] for pair in each.pairs)]
+    regular = len(blocks) > 2 and len(blocks) % 2 == 0 and len(set(blocks)) == 1 and blocks[0] > 1
+    return blocks[0] if regular else 0
+
+
 def _folds(each: PairList, place: int) -> list[int]:
     """Return the fold of each pair, from 1."""
     told = [pair[0] for pair in each.pairs]
@@ -335,9 +345,8 @@ def _folds(each: PairList, place: int) -> list[int]:
         return told
     if place:
         return [place] * len(told)
-    blocks = [len(list(block)) for _, block in groupby(pair[3] for pair in each.pairs)]
-    if len(blocks) > 2 and len(blocks) % 2 == 0 and len(set(blocks)) == 1 and blocks[0] > 1:
-        return [place // (2 * blocks[0]) + 1 for place in range(len(told))]
+    if block := _blocks(each):
+        return [number // (2 * block) + 1 for number in range(len(told))]
     # Each kind is parted by itself, so that every fold has both.
     totals = {kind: sum(pair[3] == kind for pair in each.pairs) for kind in (True, False)}
     folds = max(2, min([FOLDS, *(total for total in totals.values() if total)]))

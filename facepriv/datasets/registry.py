@@ -52,6 +52,8 @@ READERS: Registry[DatasetReader] = Registry(
         "frgc": "facepriv.datasets.layouts:frgc",
         "rfw": "facepriv.datasets.layouts:rfw",
         "casia-webface": "facepriv.datasets.layouts:casia_webface",
+        "yale": "facepriv.datasets.layouts:yale",
+        "feret": "facepriv.datasets.layouts:feret",
         "csv": "facepriv.datasets.csv_list:CsvReader",
         "folders": "facepriv.datasets.folders:FoldersReader",
         "flat": "facepriv.datasets.folders:FlatReader",
@@ -139,9 +141,9 @@ def read_folder(
     used = [table.name for table in given] or result.table.split(" and ")
     unused = [name for name in files.tables if Path(name).name not in used]
     if not result.protocol:
-        result = _with_protocol(result, pair_lists, files)
+        result, used_lists = _with_protocol(result, pair_lists, files)
+        files.lists.update(used_lists)
     files = replace(files, others=tuple(dict.fromkeys((*files.others, *pair_lists))))
-    files.lists.update(pair_lists)
     # Readers of particular data sets know which tables hold labels, and which landmarks or lists of other things.
     notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
     problems = [*files.problems, *result.problems, *notices]
@@ -162,14 +164,19 @@ SEVERAL_TABLES = frozenset(["csv", "fairface", "adience"])
 """Readers that take several label tables."""
 
 
-def _with_protocol(result: ReadResult, pair_lists: dict[str, PairList], files: Files) -> ReadResult:
-    """Return what was read with the comparisons of the lists that are there, but those LFW's reader refused."""
+def _with_protocol(
+    result: ReadResult, pair_lists: dict[str, PairList], files: Files
+) -> tuple[ReadResult, tuple[str, ...]]:
+    """Return what was read with the comparisons of the lists that are there, but those LFW's reader refused.
+
+    The names of the lists that were used come with it.
+    """
     refused = any(problem.code == "protocol-unreadable" for problem in result.problems)
     protocol = make_protocol({n: each for n, each in pair_lists.items() if not (refused and each.like_lfw)}, files)
     if not protocol.pairs:
-        return replace(result, problems=[*result.problems, *protocol.problems])
+        return replace(result, problems=[*result.problems, *protocol.problems]), ()
     others = [problem for problem in result.problems if problem.code != "protocol-unreadable"]
-    return replace(result, protocol=protocol.pairs, problems=[*others, *protocol.problems])
+    return replace(result, protocol=protocol.pairs, problems=[*others, *protocol.problems]), protocol.lists
 
 
 def _as_told(result: ReadResult, subjects: SubjectsAre) -> ReadResult:

@@ -342,7 +342,7 @@ def test_not_a_folder_and_not_a_format(tree: Tree) -> None:
         read_folder(folder / "a_1.png")
     assert caught.value.code == "not-a-folder"
     with pytest.raises(UnknownNameError, match=r"lfw, muct, london, .*, csv, folders, flat"):
-        read_folder(folder, format="feret")
+        read_folder(folder, format="nobodys")
 
 
 @pytest.mark.parametrize(
