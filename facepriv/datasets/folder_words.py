@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 from facepriv.datasets.gender_words import GENDER_FOLDERS, canonical
 from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word, says_nothing
@@ -284,7 +284,7 @@ class FolderName:
     """Whether a number follows, so that the folder may be one person's: ``female_012``."""
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def read_name(name: str) -> FolderName:
     """Read one folder's name."""
     folded = fold_word(name)

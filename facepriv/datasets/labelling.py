@@ -89,6 +89,11 @@ def label_by_files(
             continue
         images.append(_labelled(folder, name, subject_of[name], rows, table, sorting))
     labelled = {image.name for image in images}
+    other_gender = [
+        image.name
+        for image in images
+        if image.label is not None and sorting.labels.get(image.name) not in (None, image.label)
+    ]
     names_by_code = {
         "unknown-file": (found.unknown, found.unknown_total),
         "ambiguous-file": (found.ambiguous, None),
@@ -97,6 +102,7 @@ def label_by_files(
         **{code: (listed, None) for code, listed in _disagreements(merged).items()},
         "no-row": ([name for name in names if name not in merged and name in labelled], None),
         "no-subject": (without_subject, None),
+        "gender-against-folder": (other_gender, None),
     }
     return Labelled(images, [*_problems(table, "image", names_by_code), *spelling_problems], rule, identities)
 
@@ -391,6 +397,12 @@ _SENTENCES = {
     "no-file-name": (
         "The row at {name} of {table} names no file and was not used; fill it in or remove it.",
         "{n} rows of {table} ({first}) name no file and were not used; fill them in or remove them.",
+    ),
+    "gender-against-folder": (
+        "The image {name} lies in a folder for the other gender than {table} says, and the table was followed; correct "
+        "what is wrong.",
+        "{n} images ({first}) lie in folders for the other gender than {table} says, and the table was followed; "
+        "correct what is wrong.",
     ),
     "unknown-subject": (
         "The row of {table} about the subject {name} fits no image and was not used.",

@@ -253,6 +253,13 @@ def test_gaps_are_no_people(tree: Tree, gap: str) -> None:
     assert len(got.images) + 2 == len(names)
 
 
+def test_a_gender_that_contradicts_its_folder_is_told(tree: Tree) -> None:
+    rows = "file,gender\nmen/ann_1.png,female\nmen/bob_1.png,male\n"
+    got = read_folder(tree(["men/ann_1.png", "men/bob_1.png"], l_csv=rows))
+    assert labels(got) == [FEMALE, MALE]
+    assert "men/ann_1.png lies in a folder for the other gender" in told(got, "gender-against-folder")
+
+
 # Words and letters
 
 

@@ -79,3 +79,17 @@ def test_bad_corrections(store: Store, record: DatasetRecord, subject: str, labe
     with pytest.raises(BadInputError) as caught:
         correct_image(store, record.id, image.id, subject=subject, label=label, actor=ADA)
     assert caught.value.code == code
+
+
+def test_a_photo_under_two_names_is_a_copy_where_nobody_is_named(store: Store, tmp_path: Path) -> None:
+    photos = sorted((demo_folder() / "images").glob("*/*_1.jpg"))[:2]
+    for folder in ("UTKFace", "crop_part1"):
+        (tmp_path / folder).mkdir()
+        for number, photo in enumerate(photos):
+            (tmp_path / folder / f"2{number}_1_2_2016122815452349{number}.jpg").write_bytes(photo.read_bytes())
+    report = import_dataset(store, Settings(home=tmp_path / "home"), tmp_path, name="twice", format="utkface")
+    assert report.counts.images == 2
+    copies = [problem for problem in report.problems if problem.code == "duplicate-image"]
+    assert len(copies) == 2
+    assert "is the same file as UTKFace/" in copies[0].sentence
+    assert "contradicting-copies" not in report.counts.problems
