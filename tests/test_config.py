@@ -151,3 +151,8 @@ def test_issuers_that_cannot_be_trusted_are_refused(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(variable, value)
     with pytest.raises(BadInputError, match="FACEPRIV_OIDC_ISSUER must be an https address"):
         get_settings().identity_provider()
+
+
+def test_photos_of_the_largest_usual_cameras_go_in_by_default() -> None:
+    """Sony's 61 megapixels, and telephones' 64."""
+    assert 9504 * 6336 < 9248 * 6944 <= Settings().max_pixels

@@ -83,6 +83,24 @@ def find_pair_lists(folder: Path, files: Files) -> dict[str, PairList]:
             if pairs:
                 found[name] = PairList(folder / name, pairs, has_folds, reading.kind == "lfw")
     found.update({path.relative_to(folder).as_posix(): each for path, each in templates.pair_lists().items()})
+    return found or ({} if files.closed else _lists_above(folder, finder))
+
+
+def _lists_above(folder: Path, finder: FileFinder) -> dict[str, PairList]:
+    """Return the lists just above a folder, where data sets have them beside the folder of images."""
+    found: dict[str, PairList] = {}
+    try:
+        beside = sorted(path for path in folder.resolve().parent.iterdir() if path.is_file() and _says_so(path.name))
+    except OSError:
+        return found
+    for path in beside[:_MOST_LISTS]:
+        rows = list(islice(_rows(path), _SAMPLE)) if suffix_of(path.name) in _ENDINGS else []
+        reading = _recognise(path.name, rows, finder)
+        if reading is not None:
+            pairs, has_folds = reading(_rows(path))
+            here = [pair for pair in pairs if finder.knows(pair[1][0]) and finder.knows(pair[2][0])]
+            if here:
+                found[path.name] = PairList(path, pairs, has_folds, reading.kind == "lfw")
     return found
 
 

@@ -185,3 +185,11 @@ def test_labels_are_not_taken_for_pairs(tree: Tree) -> None:
     assert got.table == "labels.csv"
     assert got.files is not None
     assert got.files.left_out == 3
+
+
+def test_a_list_beside_the_folder_of_images_is_read_unless_it_is_closed(tree: Tree) -> None:
+    folder = tree(images())
+    write(folder.parent, "pairs.csv", ["name,imagenum1,imagenum2,", *lfw_rows(3, ",", ",")])
+    write(folder.parent, "other_pairs.csv", ["name,imagenum1,imagenum2,", "No_One,1,2,", "No_One,1,3,"])
+    assert facts(read_folder(folder)) == lfw_facts(3)
+    assert read_folder(folder, closed=True).protocol == ()
