@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from facepriv.datasets.files import name_stem
 from facepriv.datasets.gender_words import GENDER_FOLDERS, canonical
 from facepriv.datasets.languages import LETTER_PAIRS, WORD_LANGUAGES, WORDS, fold_word, says_nothing
 from facepriv.schemas.base import Meaning
@@ -237,6 +238,7 @@ _AGE = re.compile(
     r"(?:age[_ -]?)?\d{1,3}\s?(?:-|_|to)\s?\d{1,3}|(?:age|aged|age_group)[_ -]?\d{1,3}|\d{1,2}0s|\d{1,3}\+"
 )
 _PARTS = re.compile(r"[\s_\-.()\[\]&,']+")
+_BAND = re.compile(r"(?<!\d)\d{1,3}\s?-\s?\d{1,3}(?!\d)|(?<!\d)\d{1,2}0s\b|(?<!\d)\d{1,3}\+")
 _NOISE = WRAPPERS | frozenset(
     [
         "only",
@@ -282,13 +284,27 @@ class FolderName:
     """The race or age, as it is written."""
     numbered: bool = False
     """Whether a number follows, so that the folder may be one person's: ``female_012``."""
+    band: str = ""
+    """A band of ages within the name."""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Return race and age group as the name writes them."""
+        told = {}
+        if "race" in self.kinds and self.attribute:
+            told["race"] = self.attribute
+        if "age" in self.kinds and (self.band or "race" not in self.kinds):
+            told["age_group"] = self.band or self.attribute
+        return {key: value for key, value in told.items() if value}
 
 
 @lru_cache(maxsize=1 << 16)
 def read_name(name: str) -> FolderName:
     """Read one folder's name."""
     folded = fold_word(name)
-    spaced = " ".join(_PARTS.split(folded)).strip()
+    band = _BAND.search(folded)
+    told = folded if band is None else f"{folded[: band.start()]} {folded[band.end() :]}"
+    spaced = " ".join(_PARTS.split(told)).strip()
     as_written = dict(zip(spaced.split(), " ".join(_PARTS.split(name)).split(), strict=False))
     if _AGE.fullmatch(folded):
         return FolderName(frozenset(["age"]), attribute=name)
@@ -303,6 +319,8 @@ def read_name(name: str) -> FolderName:
     languages: frozenset[str] | None = None
     attributes: list[str] = []
     numbered = False
+    if band is not None:
+        kinds.add("age")
     for token in spaced.split():
         kind = _kind_of_token(token)
         if token.isdecimal():
@@ -324,7 +342,9 @@ def read_name(name: str) -> FolderName:
     if numbered:
         return FolderName(frozenset(), label, languages or frozenset(), numbered=True)
     attribute = " ".join(attributes) if {"race", "age"} & kinds else ""
-    return FolderName(frozenset(kinds), label, languages or frozenset(), attribute)
+    return FolderName(
+        frozenset(kinds), label, languages or frozenset(), attribute, band="" if band is None else band[0].strip()
+    )
 
 
 def _kind_of_token(token: str) -> Kind | None:
@@ -354,6 +374,11 @@ class Sorting:
     """How folders sort."""
     letters: str = ""
     """Language of single letters that were read as genders."""
+    by_prefix: bool = False
+    """Whether all file names are words that sort, with a number: ``male_001``."""
+
+
+_PREFIXED = re.compile(r"(.*?[^\W\d_])[\s_\-(]*\d+\)?")
 
 
 def sort_folders(names: Sequence[str], mapping: Mapping[str, Meaning] | None = None) -> Sorting:
@@ -384,12 +409,45 @@ def sort_folders(names: Sequence[str], mapping: Mapping[str, Meaning] | None = N
             if said.numbered:
                 kept.append(part)
             used |= said.kinds
-            for kind, key in (("race", "race"), ("age", "age_group")):
-                if kind in said.kinds and said.attribute:
-                    attributes.setdefault(name, {})[key] = said.attribute
+            if said.attributes:
+                attributes.setdefault(name, {}).update(said.attributes)
         labels[name] = found.pop() if len(found) == 1 else None
         naming[name] = tuple(kept)
-    return Sorting(labels, attributes, naming, tuple(sorted(used - {"wrapper"})), letter_language)
+    sorting = Sorting(labels, attributes, naming, tuple(sorted(used - {"wrapper"})), letter_language)
+    return _sort_prefixes(sorting, names, spoken)
+
+
+def _sort_prefixes(sorting: Sorting, names: Sequence[str], spoken: set[str]) -> Sorting:
+    """Read file names that are only a word that sorts and a number, as ``male_001`` and ``f (3)``."""
+    prefixes: dict[str, str] = {}
+    for name in names:
+        match = _PREFIXED.fullmatch(name_stem(name).strip())
+        if match is None:
+            return sorting
+        prefixes[name] = match[1]
+    inside = set(prefixes.values())
+    letters, language = _letters([inside])
+    if "m" not in letters:
+        letters, language = {}, ""  # other letters before a number are as likely somebody's initials
+    said = _sorting(inside, spoken | _spoken([inside]), letters, {})
+    if said.keys() != inside or not any(each.kinds - {"wrapper"} for each in said.values()):
+        return sorting
+    labels = dict(sorting.labels)
+    attributes = {name: dict(told) for name, told in sorting.attributes.items()}
+    for name, prefix in prefixes.items():
+        if labels.get(name) is None:
+            labels[name] = said[prefix].label
+        if said[prefix].attributes:
+            attributes[name] = {**said[prefix].attributes, **attributes.get(name, {})}
+    kinds = {kind for each in said.values() for kind in each.kinds} | set(sorting.sorted_by)
+    return replace(
+        sorting,
+        labels=labels,
+        attributes=attributes,
+        sorted_by=tuple(sorted(kinds - {"wrapper"})),
+        letters=sorting.letters or language,
+        by_prefix=True,
+    )
 
 
 def _spoken(levels: Iterable[set[str]]) -> set[str]:
@@ -434,6 +492,10 @@ def _sorting(
     sorting: dict[str, FolderName] = {}
     whole = bool(inside) and all(each.kinds for each in said.values())
     folded = {plain for part in inside if not _says_unknown(plain := fold_word(part))}
+    numbered = [each.label for each in said.values() if each.numbered and each.label is not None]
+    if len(numbered) == len(said) == len(set(numbered)) == 2:
+        # One folder a gender: the number counts classes, not people.
+        said = {part: replace(each, kinds=frozenset(["gender"]), numbered=False) for part, each in said.items()}
     # All others of the level are words for genders.
     genders = bool(folded) and all(
         each.label is not None or _says_unknown(fold_word(part)) for part, each in said.items()

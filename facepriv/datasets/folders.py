@@ -38,6 +38,8 @@ class FoldersReader:
         gendered = sum(label is not None for label in sorting.labels.values())
         if gendered:
             called = f"by a letter each, as in {sorting.letters}" if sorting.letters else "male or female"
+            if sorting.by_prefix:
+                return f"{gendered} of {len(files.images)} images are called {called}"
             return f"{gendered} of {len(files.images)} images lie in folders called {called}"
         subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
         if {"race", "age"} & set(sorting.sorted_by) and not subjects.by_folder:
@@ -93,14 +95,18 @@ def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOp
         LabelledImage(name, by_name[name], sorting.labels[name], folder / name, sorting.attributes.get(name, {}))
         for name in files.images
     ]
-    told = f" Folders sort by {listed(sorting.sorted_by)}." if sorting.sorted_by else ""
+    told = (
+        f" {'Names' if sorting.by_prefix else 'Folders'} sort by {listed(sorting.sorted_by)}."
+        if sorting.sorted_by
+        else ""
+    )
     return ReadResult(
         images,
         spelling_problems,
         why=f"Subjects: {subjects.rule}.{told}",
         identities=subjects.identities,
         by_folder=subjects.by_folder,
-        origin={"subject": subjects.source, "label": "folder"},
+        origin={"subject": subjects.source, "label": "file name" if sorting.by_prefix else "folder"},
     )
 
 

@@ -98,6 +98,7 @@ def label_by_files(
         "unknown-file": (found.unknown, found.unknown_total),
         "ambiguous-file": (found.ambiguous, None),
         "moved-file": ([f"{row.file} ({name})" for name, row in found.moved], None),
+        "by-number": (found.by_number, None),
         "no-file-name": (found.nameless, None),
         **{code: (listed, None) for code, listed in _disagreements(merged).items()},
         "no-row": ([name for name in names if name not in merged and name in labelled], None),
@@ -118,6 +119,7 @@ class _Finding:
         self.ambiguous: list[str] = []
         self.nameless: list[str] = []
         self.moved: list[tuple[str, LabelRow]] = []
+        self.by_number: list[str] = []
         # What folders are called that may name people, by file.
         self._folders = {name: folded_set(name.split("/")[:-1]) for name in names if "/" in name}
 
@@ -135,6 +137,8 @@ class _Finding:
                 files = self._of_subject(files, fold_subject(row.subject), subjects)
             if len(files) == 1:
                 self._found.setdefault(files[0], []).append((RANK[found.how], name_key(row.file), row))
+                if found.by_number:
+                    self.by_number.append(f"{row.file} for {files[0]}")
             elif files:
                 self.ambiguous.append(row.file)
             else:
@@ -381,6 +385,10 @@ _SENTENCES = {
     "ambiguous-file": (
         "The row of {table} about {name} fits several images and was not used; write its folder too.",
         "{n} rows of {table} ({first}) fit several images each and were not used; write their folders too.",
+    ),
+    "by-number": (
+        "The row of {table} about {name} was taken for the image of that number, since only leading zeros differ.",
+        "{n} rows of {table} ({first}) were taken for the images of those numbers, since only leading zeros differ.",
     ),
     "moved-file": (
         "The row of {table} about {name} was taken for the only image of that name, though the folders differ; write "

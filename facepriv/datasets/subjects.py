@@ -83,8 +83,9 @@ def subjects_of_paths(names: Sequence[str], sorting: Sorting | None = None, *, p
 
 def _by_stem(stems: dict[str, str], sorting: Sorting) -> Subjects:
     counters = all(_COUNTER.fullmatch(name_stem(name)) or _is_camera(name_stem(name)) for name in stems)
-    if counters and len(stems) > 1:
-        by = f" (folders sort by {listed(sorting.sorted_by)})" if sorting.sorted_by else ""
+    if (counters or sorting.by_prefix) and len(stems) > 1:
+        what = "names" if sorting.by_prefix else "folders"
+        by = f" ({what} sort by {listed(sorting.sorted_by)})" if sorting.sorted_by else ""
         by_name = stems if len(set(stems.values())) == len(stems) else {name: name for name in stems}
         return Subjects(by_name, False, f"{NOBODY}{by}", "none", "none")
     return Subjects(

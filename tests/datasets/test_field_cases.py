@@ -198,6 +198,36 @@ def test_a_mapping_may_say_what_folders_mean(tree: Tree) -> None:
     assert (labels(got), subjects(got)) == ([MALE, MALE, FEMALE], ["0", "0", "1"])
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("male_001.png", "female_002.png", "male_003.png"),
+        ("m (1).png", "f (2).png", "m (3).png"),
+        ("Hombre1.png", "Mujer2.png", "Hombre3.png"),
+    ],
+)
+def test_words_for_genders_before_a_number_are_no_people(tree: Tree, names: tuple[str, ...]) -> None:
+    got = read_folder(tree(names))
+    assert {image.name: image.label for image in got.images} == dict(zip(names, (MALE, FEMALE, MALE), strict=True))
+    assert got.identities == "none"
+    assert len(set(subjects(got))) == 3
+
+
+def test_folders_for_gender_race_and_age_at_once(tree: Tree) -> None:
+    got = read_folder(tree(["Asian_Male_20-29/1.png", "Black_Female_30-39/1.png"]))
+    assert [(image.label, dict(image.attributes)) for image in got.images] == [
+        (MALE, {"race": "Asian", "age_group": "20-29"}),
+        (FEMALE, {"race": "Black", "age_group": "30-39"}),
+    ]
+    assert got.identities == "none"
+
+
+def test_numbers_of_classes_before_genders_are_no_people(tree: Tree) -> None:
+    got = read_folder(tree([f"{folder}/{n}.png" for folder in ("0_female", "1_male") for n in (1, 2)]))
+    assert labels(got) == [FEMALE, FEMALE, MALE, MALE]
+    assert got.identities == "none"
+
+
 # Columns
 
 
@@ -389,6 +419,20 @@ def test_a_name_that_turns_the_writing_round_is_left_out(tree: Tree) -> None:
     got = read_folder(tree([*AB, "a\u202egnp.png"]))
     assert [image.name for image in got.images] == AB
     assert "unprintable" in told(got, "bad-name")
+
+
+@pytest.mark.parametrize("written", ["1", "1.png", "img/1.png", "https://example.org/img/0001.png?raw=1"])
+def test_numbers_and_addresses_of_files(tree: Tree, written: str) -> None:
+    rows = f"file,gender\n{written},female\n{written.replace('1.png', '2.png') if '1.png' in written else '2'},male\n"
+    got = read_folder(tree(["img/0001.png", "img/0002.png"], l_csv=rows))
+    assert labels(got) == [FEMALE, MALE]
+    assert ("only leading zeros differ" in told(got, "by-number")) == ("0001" not in written)
+
+
+def test_a_number_that_several_files_have_is_not_guessed(tree: Tree) -> None:
+    got = read_folder(tree(["01.png", "001.png"], l_csv="file,gender\n1.png,female\n"))
+    assert set(labels(got)) == {None}
+    assert "1.png" in told(got, "ambiguous-file")
 
 
 # Delimited text
