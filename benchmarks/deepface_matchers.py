@@ -23,9 +23,10 @@ from facepriv.match.sface import CARD as SFACE_CARD
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.services.models.catalogue import usable_matchers
 from facepriv.types import Face
-from facepriv.weights.deepface_clients import make_session, open_client
+from facepriv.weights.deepface_clients import open_client
 from facepriv.weights.deepface_models import MATCHERS, MODELS
 from facepriv.weights.files import require_all
+from facepriv.weights.onnx_session import make_session
 
 MAX_PIXELS = 1_000_000
 SUBJECTS = 40

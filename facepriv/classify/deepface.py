@@ -16,8 +16,9 @@ from facepriv.imaging.crop import take_crop
 from facepriv.imaging.deepface_alignment import deepface_input
 from facepriv.imaging.five_points import five_point_square
 from facepriv.types import CropSpec, Face
-from facepriv.weights.deepface_clients import make_session, network_input, shared_client
+from facepriv.weights.deepface_clients import network_input, shared_client
 from facepriv.weights.deepface_models import MODELS, DeepFaceModel, card_of
+from facepriv.weights.onnx_session import make_session
 
 SIZE = 224
 LOGITS = "facepriv_logits"

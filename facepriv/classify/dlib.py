@@ -14,6 +14,7 @@ from facepriv.imaging.face_chip import FIVE_POINTS, face_chip, face_chip_crop
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
+from facepriv.weights.onnx_session import make_session
 
 PADDING = 0.2
 """Margin of the chip."""
@@ -43,17 +44,13 @@ def _card(name: str, title: str, file: str, sha256: str, notes: str) -> ModelCar
 def _make_session(card: ModelCard, classes: int) -> Any:
     """Open a network so that it also gives the logits of its classes; raises ModelUnavailableError."""
     import onnx
-    import onnxruntime
 
     path, _ = require_all(card)
     model = onnx.load(str(path))
     # The file ends in a softmax, which saturates in float32; the log-odds are made from the logits before it.
     logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", classes])
     model.graph.output.append(logits)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return make_session(model.SerializeToString())
 
 
 class DlibNetwork(LogitsClassifier):

@@ -1,4 +1,4 @@
-"""Levi and Hassner's age and gender networks (CVPR workshops 2015), run by OpenCV up to their logits."""
+"""Levi and Hassner's age and gender networks (CVPR workshops 2015), run by ONNX Runtime up to their logits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from scipy.special import log_softmax, logsumexp
 
 from facepriv.classify.age_groups import DEFAULT_BOUNDARY, AgeGroupClassifier
 from facepriv.classify.class_logits import LogitsClassifier, log_odds
+from facepriv.classify.levi_hassner_graph import INPUT, LOGITS, SIZE, make_graph
 from facepriv.imaging.crop import eye_square, take_crop
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
+from facepriv.weights.onnx_session import make_session
 
-SIZE, ALIGNED = 227, 256
-"""Pixels along an edge of what the network reads, and of the aligned face that this is cut out of."""
+ALIGNED = 256
+"""Pixels along an edge of the aligned face that the input is cut out of."""
 # The square: side and drop of its centre below the eyes, in inter-eye distances; see ADR 0002.
 SIDE = 3.75
 BELOW = 0.6
@@ -46,18 +48,18 @@ def _card(name: str, title: str, files: Mapping[str, str], notes: str) -> ModelC
     )
 
 
-def _make_net(card: ModelCard) -> Any:
+def _make_session(card: ModelCard) -> Any:
     """Open a network; raises ModelUnavailableError."""
     import cv2
 
     prototxt, weights = require_all(card)
-    return cv2.dnn.readNetFromCaffe(str(prototxt), str(weights))
+    return make_session(make_graph(cv2.dnn.readNetFromCaffe(str(prototxt), str(weights))))
 
 
 class LeviHassnerNetwork(LogitsClassifier):
     """A network that reads an upright square of 227 x 227 pixels around the face."""
 
-    net: ClassVar[SharedModel[Any]]
+    session: ClassVar[SharedModel[Any]]
     oversamples = True
 
     def crop(self, face: Face) -> CropSpec:
@@ -81,9 +83,9 @@ class LeviHassnerNetwork(LogitsClassifier):
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits ``(n, classes)`` of crops ``(n, 227, 227, 3)`` RGB 0..255."""
         batch = np.ascontiguousarray((inputs[..., ::-1] - MEAN).transpose(0, 3, 1, 2), dtype=np.float32)
-        with self.net.use() as net:
-            net.setInput(batch, "data")
-            return np.asarray(net.forward("fc8").reshape(len(inputs), -1), dtype=np.float64)
+        with self.session.use() as session:
+            (logits,) = session.run([LOGITS], {INPUT: batch})
+        return np.asarray(logits, dtype=np.float64)
 
 
 class LeviHassner(LeviHassnerNetwork):
@@ -100,7 +102,7 @@ class LeviHassner(LeviHassnerNetwork):
     )
     attribute = "gender"
     positive = (1, 0)
-    net = SharedModel(partial(_make_net, card))
+    session = SharedModel(partial(_make_session, card))
 
 
 class LeviHassnerAge(LeviHassnerNetwork, AgeGroupClassifier):
@@ -118,4 +120,4 @@ class LeviHassnerAge(LeviHassnerNetwork, AgeGroupClassifier):
         f"{DEFAULT_BOUNDARY}.",
     )
     bands = BANDS
-    net = SharedModel(partial(_make_net, card))
+    session = SharedModel(partial(_make_session, card))

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.own_models.description import NetworkInput, NetworkModel
 from facepriv.own_models.stored import NETWORK, OwnModel
-from facepriv.weights.deepface_clients import make_session
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
+from facepriv.weights.onnx_session import make_session
 from facepriv.wording import some
 
 MAX_BYTES = 1_000_000_000

@@ -21,30 +21,10 @@ from facepriv.types import ModelCard, WeightFile
 from facepriv.weights.deepface_models import DeepFaceModel
 from facepriv.weights.files import data_path, require
 from facepriv.weights.instances import SharedModel
+from facepriv.weights.onnx_session import make_session
 
 Open = Callable[[Path], Any]
 """Opens a weight file as what a client runs."""
-
-
-def make_session(graph: Path | bytes) -> Any:
-    """Open an ONNX graph, given by file or bytes, on one thread of the processor.
-
-    Raises ModelUnavailableError if it is no graph that ONNX Runtime can open.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # some of deepface's graphs warn of each weight they do not use
-    source = str(graph) if isinstance(graph, Path) else graph
-    try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no public base class
-        raise ModelUnavailableError(
-            "The weights should be an ONNX graph, but ONNX Runtime cannot open them; use the file that the model's "
-            "authors publish."
-        ) from error
 
 
 def make_dlib_network(path: Path) -> Any:

@@ -14,8 +14,9 @@ import pytest
 from facepriv.classify.registry import classifiers
 from facepriv.errors import ModelUnavailableError
 from facepriv.match.registry import matchers
-from facepriv.weights.deepface_clients import make_dlib_network, make_session, network_input, open_client
+from facepriv.weights.deepface_clients import make_dlib_network, network_input, open_client
 from facepriv.weights.deepface_models import MATCHERS, MODELS
+from facepriv.weights.onnx_session import make_session
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
