@@ -47,7 +47,7 @@ def test_import_json(job: Job):
     [
         (("--name", "few"), ("already a data set called 'few'", "choose another name")),
         (("--name", "12"), ("choose another name",)),
-        (("--name", "x", "--format", "feret"), ("no data set format called 'feret'", "choose one of: lfw")),
+        (("--name", "x", "--format", "nobodys"), ("no data set format called 'nobodys'", "choose one of: lfw")),
         (("--name", "x", "--labels", "no.csv"), ("There is no label table no.csv", "check its name")),
         (("--name", "x", "--mapping", "0:male"), ("A mapping reads like 0=male,1=female",)),
         (

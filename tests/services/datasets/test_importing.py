@@ -365,7 +365,7 @@ def test_a_source_that_is_none(store, settings, tmp_path, make, code, remedy):
 
 def test_an_unknown_format_lists_the_known_ones(store, settings, tmp_path):
     with pytest.raises(UnknownNameError, match=r"lfw, muct, london, .*, csv, folders, flat"):
-        import_dataset(store, settings, labelled_demo(tmp_path / "f", ["s001_1"]), name="x", format="feret")
+        import_dataset(store, settings, labelled_demo(tmp_path / "f", ["s001_1"]), name="x", format="nobodys")
 
 
 class StopError(Exception):
