@@ -206,7 +206,7 @@ def _left_out_problems(code: str, which: str, names: Sequence[str]) -> list[Prob
             "them are no photographs of use; develop them to JPEG or TIFF with the camera's own software or darktable."
         )
     else:
-        end = suffix_of(names[0])
+        end = names[0][-len(suffix_of(names[0])) :] if suffix_of(names[0]) else ""  # as it is written
         convert = f"magick mogrify -format png '*{end}'" if end else "magick mogrify -format png FILES"
         one = f"{{name}} is of the format {which}, which is not read; convert it, for example with: {convert}"
         many = (

@@ -210,12 +210,13 @@ def _no_images(files: Files, called: str) -> BadInputError:
         came = "holds no images: it is empty"
     else:
         _, reasons = account(files, (), files.tables, files.problems)
-        kinds = {"table": len(files.tables), "other file": len(files.others) + len(files.left_out)}
-        held = " and ".join(count(number, kind) for kind, number in kinds.items() if number)
-        named = f" ({some(files.tables, 3)})" if files.tables else ""
-        told = [problem for problem in [*files.problems, *reasons] if problem.code != "table-not-used"]
+        others = len(files.others) + len(files.left_out)
+        tables = f"{count(len(files.tables), 'table')} ({some(files.tables, 3)})" if files.tables else ""
+        held = " and ".join(filter(None, [tables, count(others, "other file") if others else ""]))
+        beside = ("table-not-used", "text-file", "document", "system-file")
+        told = [problem for problem in [*files.problems, *reasons] if problem.code not in beside]
         first = " ".join(problem.sentence for problem in told[:2])
-        came = f"holds no images, only {held}{named}. {first}".rstrip()
+        came = f"holds no images, only {held}. {first}".rstrip()
     return BadInputError(
         f"{called} {came.rstrip('.')}; name a folder or an archive with {READABLE} files in it.", code="no-images"
     )
