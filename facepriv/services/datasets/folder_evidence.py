@@ -33,6 +33,8 @@ FOLDERS, IMAGES = 8, 4
 """Most folders that are looked at, and images of each."""
 MANY = 3
 """Images of a folder, on average, from which few folders are looked at."""
+MANY_FOLDERS = 10
+"""Folders of one image each from which it is asked what they are."""
 LEAST_PAIRS = 3
 SHORT = 3
 """Longest name that is a code."""
@@ -62,7 +64,11 @@ def judge_folders(read: ReadResult, *, max_pixels: int, kept: Path | None = None
 
     ``kept`` is a file in which the evidence is kept, so that a preview and the import after it look once.
     """
-    if not read.by_folder or read.identities != "people" or not _doubtful(read.images):
+    if not read.by_folder or read.identities != "people":
+        return read
+    if len(read.images) == len({image.subject for image in read.images}) >= MANY_FOLDERS:
+        return _asking(read, "each holds one image, so that no two images of a folder can be compared")
+    if not _doubtful(read.images):
         return read
     evidence = _kept(kept, read)
     if evidence is None:
@@ -70,7 +76,11 @@ def judge_folders(read: ReadResult, *, max_pixels: int, kept: Path | None = None
         if kept is not None:
             kept.write_text(json.dumps({"images": len(read.images), **asdict(evidence)}))
     if not evidence.groups:
-        return _asking(read) if evidence.pairs < LEAST_PAIRS and _are_codes(read.images) else read
+        return (
+            _asking(read, "too few faces in them could be compared")
+            if evidence.pairs < LEAST_PAIRS and _are_codes(read.images)
+            else read
+        )
     sentence = (
         f"The folders seem to be groups of people: of {count(evidence.pairs, 'pair')} of images from the same folder, "
         f"{evidence.accepted:,} look like one person, so folders only keep images together and nothing is matched. If "
@@ -86,12 +96,12 @@ def judge_folders(read: ReadResult, *, max_pixels: int, kept: Path | None = None
     )
 
 
-def _asking(read: ReadResult) -> ReadResult:
-    """Return what was read with the question what folders are that are called by short codes."""
+def _asking(read: ReadResult, why: str) -> ReadResult:
+    """Return what was read with the question what folders are."""
     names = sorted({image.subject for image in read.images})
     sentence = (
-        f"The {count(len(names), 'folder')}, such as {listed(names[:2])}, may be people, groups or nothing: too few "
-        "faces in them could be compared. They count as people; say otherwise with --subjects groups or "
+        f"The {count(len(names), 'folder')}, such as {listed(names[:2])}, may be people, groups or nothing: "
+        f"{why}. They count as people; say otherwise with --subjects groups or "
         "--subjects none."
     )
     if len(names) <= MANY:

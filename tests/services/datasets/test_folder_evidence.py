@@ -63,3 +63,12 @@ def test_folders_without_faces_are_asked_about_if_their_names_say_nothing(
     got = judge_folders(read_folder(tmp_path), max_pixels=10**7)
     assert got.identities == "people"
     assert [question.code for question in got.questions] == asked
+
+
+def test_many_folders_of_one_image_are_asked_about(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"folder {number}").mkdir()
+        (tmp_path / f"folder {number}" / "photo.jpg").write_bytes(b"no image")
+    got = judge_folders(read_folder(tmp_path), max_pixels=10**7)
+    assert [question.code for question in got.questions] == ["folders-in-doubt"]
+    assert "each holds one image" in got.questions[0].sentence
