@@ -672,7 +672,7 @@ def test_every_convention_is_imported_without_metadata_and_without_copies(store,
     turned, copied = found[0].path, found[-1].path
     face = PIL.Image.open(turned)
     size = face.size
-    face.transpose(PIL.Image.Transpose.ROTATE_90).save(turned, exif=exif, quality=95)
+    face.transpose(PIL.Image.Transpose.ROTATE_90).save(turned, face.format, exif=exif, quality=95)
     shutil.copy(found[1].path, copied)
     report = import_dataset(store, settings, folder, name=kind)
     facts = FACTS[kind]
