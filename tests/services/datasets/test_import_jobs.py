@@ -356,7 +356,8 @@ def test_a_name_that_is_taken_is_refused(store, settings):
 
 @pytest.mark.slow
 def test_files_wait_for_a_word_and_are_not_sent_again(store, settings):
-    job_id = start(store, settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
+    table = TABLE + b"text.jpg,s004,\n"
+    job_id = start(store, settings, [*TWO, ("text.jpg", b"no image")], labels=table, preview=True, quality=True)
     job = do(store, settings, job_id)
     assert job.record.state == "previewed", job.record.error
     assert job.record.dataset_id is None
