@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from facepriv.charts import style
 from facepriv.schemas.audits import AttackResult, AuditResult
-from facepriv.wording import match_rate, percent
+from facepriv.wording import percent
 
 LOOKS = (
     style.Look(style.VERMILLION, symbol="circle"),
@@ -79,7 +79,8 @@ def stopping_scores(audits: Mapping[str, AuditResult]) -> go.Figure:
             x=list(points),
             y=list(points.values()),
             marker=style.bars(look),
-            text=[match_rate(one) for one in points.values()],
+            text=[percent(one) for one in points.values()],
+            textangle=0,
             showlegend=False,
             legendgroup=title,
             row=2,
