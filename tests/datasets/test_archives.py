@@ -235,6 +235,7 @@ def test_a_tar_that_is_cut_off_is_refused(ending: str, part: float, tmp_path: Pa
         (b"hello " * 100, "not-an-archive", "zip or tar archive"),
         (tar_of(), "empty-archive", "empty"),
     ],
+    ids=["7z", "rar4", "rar5", "compress", "gzip", "png", "text", "empty-tar"],
 )
 def test_what_is_not_read_is_named(raw: bytes, code: str, word: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(raw)
