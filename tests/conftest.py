@@ -30,6 +30,14 @@ MAX_PIXELS = 1_000_000
 GROUPS = {"finished": "finished-run", "prepared": "prepared"}
 """Fixtures that only one process shall make, and the group of the tests that use them."""
 
+LONGEST_VALUE = 80
+"""Characters of a value that a test is named after."""
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name what a long value is of, instead of writing all of it into a test's name."""
+    return argname if isinstance(val, str | bytes) and len(repr(val)) > LONGEST_VALUE else None
+
 
 def pytest_configure() -> None:
     """Let examples take their time, and interrupts interrupt: what a shell starts in the background ignores them."""
