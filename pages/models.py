@@ -98,7 +98,7 @@ def bring() -> None:
             else:
                 add(yaml.getvalue(), network.getvalue(), replace=replace)
         st.caption("Example of the YAML file")
-        st.code(EXAMPLE, language="yaml")
+        st.code(EXAMPLE, language="yaml", wrap_lines=True)
         st.caption(
             "Commands, such as commercial software, can only be added on the command line, since anyone who adds one "
             "can run any program on this machine."
