@@ -72,7 +72,7 @@ def detect_encoding(path: Path) -> Encoding:
     try:
         status = path.stat()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path.name, error) from error
     return _detect(path, status.st_size, status.st_mtime_ns)
 
 
@@ -101,12 +101,13 @@ def _detect(path: Path, size: int, changed: int) -> Encoding:
             return Encoding("utf-8-sig")
         return _code_page(path, odd, marked=start.startswith(codecs.BOM_UTF8))
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path.name, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> BadInputError:
+def unreadable(name: str, error: OSError) -> BadInputError:
+    """Return that a file cannot be read at all, as an error of one sentence with code ``unreadable``."""
     return BadInputError(
-        f"{path.name} cannot be read ({error.strerror or error}); check that it is a file and may be read.",
+        f"{name} cannot be read ({error.strerror or error}); check that it is a file and may be read.",
         code="unreadable",
     )
 

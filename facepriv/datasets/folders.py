@@ -5,19 +5,20 @@ Where nothing but images is there, their file names say who is on them, and noth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from facepriv.datasets.files import Files
-from facepriv.datasets.folder_words import sort_folders
-from facepriv.datasets.label_tables import LabelTable, read_header, read_labels
+from facepriv.datasets.folder_words import Sorting, sort_folders
 from facepriv.datasets.labelling import label_by_subject
 from facepriv.datasets.languages import fold_word
 from facepriv.datasets.reading import ReadOptions, ReadResult, table_result
 from facepriv.datasets.spellings import agree_spellings, folded_set
-from facepriv.datasets.subjects import subjects_of_paths
+from facepriv.datasets.subject_tables import is_subject_table, read_subject_table
+from facepriv.datasets.subjects import Subjects, subjects_of_paths
 from facepriv.errors import BadInputError
-from facepriv.types import LabelledImage
+from facepriv.types import LabelledImage, Problem
 from facepriv.wording import listed
 
 
@@ -32,7 +33,7 @@ class FoldersReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Look for subject folders or gender folders."""
-        if not files.images or not _usable(labels, options):
+        if not files.images or not (labels is None or is_subject_table(labels, options)):
             return None
         sorting = sort_folders(files.images, options.mapping)
         gendered = sum(label is not None for label in sorting.labels.values())
@@ -69,13 +70,11 @@ class FlatReader:
 def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
     """Read a data set whose paths name the subjects; a table about subjects may add their genders."""
     sorting = sort_folders(files.images)
-    subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
-    named = subjects.identities == "people"
-    by_name, spelling_problems = agree_spellings(subjects.by_name, fold_word) if named else (subjects.by_name, [])
+    subjects, by_name, spelling_problems = _name_subjects(files, sorting, options)
     if labels is None:
         labels = _about_subjects(folder, files, set(by_name.values()), options)
     if labels is not None:
-        table = _read_table(labels, options)
+        table = read_subject_table(labels, options)
         images, problems = label_by_subject(folder, by_name, table, sorting=sorting)
         result = ReadResult(
             [replace(image, origin={"subject": subjects.source, **image.origin}) for image in images],
@@ -88,9 +87,7 @@ def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOp
         return table_result(result, table)
     if options.mapping:  # which is about folders where there is no table
         sorting = sort_folders(files.images, options.mapping)
-        subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
-        named = subjects.identities == "people"
-        by_name, spelling_problems = agree_spellings(subjects.by_name, fold_word) if named else (subjects.by_name, [])
+        subjects, by_name, spelling_problems = _name_subjects(files, sorting, options)
     images = [
         LabelledImage(name, by_name[name], sorting.labels[name], folder / name, sorting.attributes.get(name, {}))
         for name in files.images
@@ -110,33 +107,29 @@ def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOp
     )
 
 
+def _name_subjects(
+    files: Files, sorting: Sorting, options: ReadOptions
+) -> tuple[Subjects, Mapping[str, str], list[Problem]]:
+    """Return the subjects of the paths, each image's with one spelling, and what is to be told of the spellings."""
+    subjects = subjects_of_paths(files.images, sorting, people=options.subjects == "people")
+    if subjects.identities != "people":
+        return subjects, subjects.by_name, []
+    return subjects, *agree_spellings(subjects.by_name, fold_word)
+
+
 def _about_subjects(folder: Path, files: Files, subjects: set[str], options: ReadOptions) -> Path | None:
     """Return the only table in the folder that is about these subjects; several are not chosen from."""
     folded = folded_set(subjects)
     tables = [
         folder / name
         for name in files.tables
-        if _usable(folder / name, options) and folded & _subjects_of(folder / name, options)
+        if is_subject_table(folder / name, options) and folded & _subjects_of(folder / name, options)
     ]
     return tables[0] if len(tables) == 1 else None
 
 
-def _read_table(path: Path, options: ReadOptions) -> LabelTable:
-    return read_labels(
-        path, required=("subject", "gender"), mapping=options.mapping, columns=options.columns, ask=options.ask
-    )
-
-
 def _subjects_of(path: Path, options: ReadOptions) -> set[str]:
     try:
-        return folded_set(row.subject for row in _read_table(path, options).rows if row.subject)
+        return folded_set(row.subject for row in read_subject_table(path, options).rows if row.subject)
     except BadInputError:
         return set()
-
-
-def _usable(labels: Path | None, options: ReadOptions) -> bool:
-    """Return whether a table given by the user is about subjects; no table is fine."""
-    if labels is None:
-        return True
-    columns = read_header(labels, options.columns).columns
-    return {"subject", "gender"} <= columns.keys() and "file" not in columns

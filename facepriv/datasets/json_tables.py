@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facepriv.datasets.cells import cell_text, flatten
+from facepriv.datasets.encodings import unreadable
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.tables import Row, Table
 from facepriv.errors import BadInputError
@@ -62,7 +63,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
     except UnicodeDecodeError as error:
         raise BadInputError(f"{path.name} is not text in UTF-8; save it as UTF-8.", code="not-text") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path.name, error) from error
 
 
 def _parse(text: str) -> Any:
@@ -90,7 +91,7 @@ def open_json(path: Path) -> Table:
     except UnicodeDecodeError as error:
         raise BadInputError(f"{path.name} is not text in UTF-8; save it as UTF-8.", code="not-text") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path.name, error) from error
     except (ValueError, RecursionError) as error:
         if isinstance(error, BadInputError):
             raise
@@ -153,11 +154,4 @@ def _no_table(path: Path, why: str) -> BadInputError:
         f"{path.name} cannot be read as a table, since {why}; save the labels as CSV with columns such as "
         "file,subject,gender.",
         code="no-table",
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> BadInputError:
-    return BadInputError(
-        f"{path.name} cannot be read ({error.strerror or error}); check that it is a file and may be read.",
-        code="unreadable",
     )

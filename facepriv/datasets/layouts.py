@@ -56,9 +56,9 @@ from pathlib import Path
 
 from facepriv.datasets.conventions import count_matching, mapping_problems, parse_names, refuse_table
 from facepriv.datasets.files import Files
-from facepriv.datasets.label_tables import read_header, read_labels
 from facepriv.datasets.labelling import NO_IDENTITIES, label_by_subject
 from facepriv.datasets.reading import ReadOptions, ReadResult, table_result
+from facepriv.datasets.subject_tables import is_subject_table, read_subject_table
 from facepriv.types import FEMALE, MALE, Identities, LabelledImage
 
 RESEARCH = "Said to be for non-commercial research only, the copyright staying with the images' owners: "
@@ -255,7 +255,7 @@ class LayoutReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the names, which no other data set has."""
-        if labels is not None and (self.layout.tells_gender or not _by_subject(labels, options)):
+        if labels is not None and (self.layout.tells_gender or not is_subject_table(labels, options)):
             return None
         matching = count_matching(files.images, self.layout.pattern.fullmatch)
         return f"{matching:,} images are named like {self.layout.example}" if matching else None
@@ -281,9 +281,7 @@ class LayoutReader:
         if labels is None:
             result.problems.extend(mapping_problems(options, layout.title))
             return result
-        table = read_labels(
-            labels, required=("subject", "gender"), mapping=options.mapping, columns=options.columns, ask=options.ask
-        )
+        table = read_subject_table(labels, options)
         subjects = {image.name: image.subject for image in images}
         attributes_of = {image.name: image.attributes for image in images}
         labelled, label_problems = label_by_subject(folder, subjects, table)
@@ -307,11 +305,6 @@ class LayoutReader:
             identities=layout.identities,
         )
         return table_result(said, table)
-
-
-def _by_subject(labels: Path, options: ReadOptions) -> bool:
-    columns = read_header(labels, options.columns).columns
-    return {"subject", "gender"} <= columns.keys() and "file" not in columns
 
 
 afad, bfw, diveface, facescrub, cfd, morph, agedb, ar, frgc, rfw, casia_webface, yale, feret = (

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 
 from facepriv.datasets.archive_entries import Entry, encoding_problem, too_many_entries
 from facepriv.datasets.archive_names import choose_encoding
+from facepriv.datasets.encodings import unreadable
 from facepriv.datasets.files import is_litter
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import HEAD, archive_kind, sniff
@@ -46,10 +47,7 @@ def find_form(archive: Path, name: str) -> str:
         with archive.open("rb") as file:
             head = file.read(_BLOCK)
     except OSError as error:
-        raise BadInputError(
-            f"{name} cannot be read ({error.strerror or error}); check that it is a file and may be read.",
-            code="unreadable",
-        ) from error
+        raise unreadable(name, error) from error
     kind = archive_kind(head[:HEAD])
     if _is_tar(head):
         return "tar"

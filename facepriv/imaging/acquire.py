@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import FailureToAcquireError
-from facepriv.imaging.boxes import overlap
+from facepriv.imaging.boxes import most_overlapping
 from facepriv.types import Box, Face, Image, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -163,8 +163,8 @@ def find_again(face: Face, pixels: Image) -> Face | None:
     faces = find_faces(pixels)
     if not faces:
         return None
-    overlaps = [overlap(box, face.box) for box, _ in faces]
-    box, landmarks = faces[int(np.argmax(overlaps))]
+    best, _ = most_overlapping([box for box, _ in faces], face.box)
+    box, landmarks = faces[best]
     return replace(face, pixels=pixels, landmarks=landmarks, box=box, mesh=None)
 
 

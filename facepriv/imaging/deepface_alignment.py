@@ -7,13 +7,11 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.boxes import overlap
+from facepriv.imaging.boxes import LEAST_OVERLAP, most_overlapping
 from facepriv.types import Face
 
 DETECTOR = "opencv"
 """deepface's default: OpenCV's cascades of faces and of eyes, files of the package."""
-LEAST_OVERLAP = 0.2
-"""Of the two boxes (intersection over union) for the detector to have found the face that is meant."""
 _detecting = threading.Lock()
 """deepface keeps one detector for the whole process, which must not be used by two threads at once."""
 
@@ -37,8 +35,8 @@ def deepface_input(face: Face, width: int, height: int) -> NDArray[np.float32] |
     except FaceNotDetected:
         return None
     areas = [each["facial_area"] for each in found]
-    overlaps = [overlap((a["x"], a["y"], a["x"] + a["w"], a["y"] + a["h"]), face.box) for a in areas]
-    best = int(np.argmax(overlaps))
-    if overlaps[best] < LEAST_OVERLAP:
+    boxes = [(a["x"], a["y"], a["x"] + a["w"], a["y"] + a["h"]) for a in areas]
+    best, overlap = most_overlapping(boxes, face.box)
+    if overlap < LEAST_OVERLAP:
         return None
     return np.asarray(resize_image(found[best]["face"][..., ::-1], (height, width)), dtype=np.float32)

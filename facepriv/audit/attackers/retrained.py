@@ -22,7 +22,8 @@ _MODELS: dict[str, Learner] = {
     "support vectors": learn_support_vectors,
 }
 _LOGISTIC = "logistic"
-"""Of templates only: appearance has too many numbers for the few people."""
+_LEARNERS = {**_MODELS, _LOGISTIC: learn_logistic}
+"""The last of templates only: appearance has too many numbers for the few people."""
 _APPEARANCE, _TOGETHER, _NETWORK, _BOOSTING = "appearance", "all together", "network", "templates: boosting"
 
 
@@ -53,7 +54,7 @@ class Retrained(OneFit):
         elif variant in (_NETWORK, _BOOSTING):
             learner = learn_network if variant == _NETWORK else learn_boosting
         else:
-            learner = _MODELS.get(variant.rpartition(": ")[2], learn_logistic)
+            learner = _LEARNERS[variant.rpartition(": ")[2]]
         return knowledge.learn(learner, self.table(variant, knowledge.released), seed=seed)
 
     def table(self, variant: str, features: Features) -> Floats64:
