@@ -36,6 +36,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
+from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.web.access import Access
@@ -56,8 +57,10 @@ MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request",
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Start a worker beside the server, which continues unfinished jobs and ends after the server."""
+    """Clear away what killed processes left, and start a worker, which continues unfinished jobs and ends later."""
     introduce_provider()
+    with suppress(FaceprivError, OSError):  # the server does not depend on it, and `facepriv doctor` names it
+        await asyncio.to_thread(remove_left_behind, store(), get_settings())
     await asyncio.to_thread(ensure_worker, get_settings())
     yield {}
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -191,14 +188,6 @@ def make_private_folder(folder: Path) -> None:
     """Make a folder, and those above it that do not exist yet, for their owner alone."""
     for each in (*reversed(folder.parents), folder):
         each.mkdir(mode=0o700, exist_ok=True)
-
-
-@contextmanager
-def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Make a folder among the temporary files of the data folder; it is removed when the block ends."""
-    make_private_folder(get_settings().temporary)
-    with tempfile.TemporaryDirectory(dir=get_settings().temporary, prefix=prefix) as folder:
-        yield Path(folder)
 
 
 def _settings_variables() -> set[str]:

@@ -1,80 +1,139 @@
-"""Private folders among the temporary files whose process holds a lock on them, so that others can tell what was left.
+"""Private temporary folders whose process holds a lock on them, so that others can tell what a killed one has left.
 
-Such a folder holds faces or templates. It is removed when its process is done with it; if that process is killed, it
-stays, and whoever cleans up sees by the lock that nobody needs it any more.
+Such a folder holds faces, names or templates. It is removed when its process is done with it; if that process is
+killed, it stays, and whoever sweeps sees by the lock that nobody needs it any more.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import fcntl
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from facepriv.config import make_private_folder
+from facepriv.trees import files_below, remove_tree
 
-COMMAND, RELEASE = "command-", "release-"
-"""How folders are named: of calls of users' commands, of releases that are handed to a browser."""
-_KINDS = (COMMAND, RELEASE)
-
-
-@contextmanager
-def held_folder(temporary: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder among the temporary files and hold a lock on it; it is removed when the block ends."""
-    assert prefix in _KINDS, "nobody would clean up after it"
-    make_private_folder(temporary)
-    with tempfile.TemporaryDirectory(dir=temporary, prefix=prefix) as folder, _held(Path(folder)):
-        yield Path(folder)
-
-
-def held_files(temporary: Path) -> list[Path]:
-    """Return the files of all such folders, whether their process still runs or was killed."""
-    return sorted(file for kind in _KINDS for file in temporary.glob(f"{kind}*/**/*") if file.is_file())
-
-
-def left_files(temporary: Path) -> list[Path]:
-    """Return the files of those folders whose process is gone."""
-    return [file for folder in _left_folders(temporary) for file in sorted(folder.rglob("*")) if file.is_file()]
-
-
-def remove_left(temporary: Path) -> int:
-    """Remove the folders whose process is gone; return how many files were removed."""
-    folders = _left_folders(temporary)
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    return sum(not file.exists() for file in files)
-
-
-def _left_folders(temporary: Path) -> list[Path]:
-    return [folder for kind in _KINDS for folder in sorted(temporary.glob(f"{kind}*")) if not _is_held(folder)]
+IMPORT, FETCH, MODEL = "import-", "fetch-", "model-"
+"""What the names of folders begin with that hold files as they came, and nothing made of a stored image."""
+UNLOCKED_SECONDS = 24 * 3600.0
+"""Age from which something nobody can hold was left behind: files, and folders of a file system without locks."""
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; it is released when this process ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks: such a folder never counts as left behind
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a private folder in another one, for the temporary files, and hold it; it is removed when the block ends."""
+    make_private_folder(parent)
+    with held_folder(lambda: Path(tempfile.mkdtemp(dir=parent, prefix=prefix))) as folder:
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
 
 
-def _is_held(folder: Path) -> bool:
+@contextmanager
+def held_folder(make: Callable[[], Path]) -> Iterator[Path]:
+    """Make a folder and hold a lock on it for the length of the block, after which it stays."""
+    folder, handle = _make_held(make)
     try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return True  # removed meanwhile
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        yield folder
     finally:
-        os.close(handle)
+        os.close(handle)  # which lets go of the lock, as does the end of this process, however it ends
+
+
+def _nothing(name: str) -> bool:
     return False
+
+
+def left_files(parent: Path, prefix: str = "", is_needed: Callable[[str], bool] = _nothing) -> list[Path]:
+    """Return the files that `remove_left` would remove."""
+    files: list[Path] = []
+    for entry in _entries(parent, prefix):
+        with _locked(entry, fcntl.LOCK_SH) as is_left:
+            if is_left and not is_needed(entry.name):
+                files += _files(entry)
+    return files
+
+
+def remove_left(parent: Path, prefix: str = "", is_needed: Callable[[str], bool] = _nothing) -> int:
+    """Remove what nobody holds from a folder of temporary folders; return how many files that were.
+
+    Parameters
+    ----------
+    prefix
+        What the names of temporary folders begin with, where there are others.
+    is_needed
+        Whether the folder of a name is needed although nobody holds it; asked while nobody can come to hold it.
+    """
+    removed = 0
+    for entry in _entries(parent, prefix):
+        with _locked(entry, fcntl.LOCK_EX) as is_left:
+            if is_left and not is_needed(entry.name):
+                files = _files(entry)
+                if not remove_tree(entry):
+                    entry.unlink(missing_ok=True)
+                removed += sum(not file.exists() for file in files)
+    return removed
+
+
+def _files(entry: Path) -> list[Path]:
+    return [*files_below(entry)] if entry.is_dir() else [entry]
+
+
+def _make_held(make: Callable[[], Path]) -> tuple[Path, int]:
+    while True:
+        folder = make()
+        handle = _open(folder)
+        if handle is None:
+            continue  # somebody swept between the two lines above
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(handle)
+                raise
+        if os.path.lexists(folder):
+            return folder, handle
+        os.close(handle)
+
+
+def _open(folder: Path) -> int | None:
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+
+
+def _entries(parent: Path, prefix: str) -> list[Path]:
+    try:
+        return sorted(entry for entry in parent.iterdir() if entry.name.startswith(prefix))
+    except FileNotFoundError:
+        return []
+
+
+@contextmanager
+def _locked(entry: Path, lock: int) -> Iterator[bool]:
+    """Lock what lies among temporary folders for the length of the block, and tell whether nobody held it."""
+    try:
+        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        yield False  # removed meanwhile, or nothing that temporary files are
+        return
+    try:
+        try:
+            fcntl.flock(handle, lock | fcntl.LOCK_NB)
+            is_left = entry.is_dir() or _is_old(handle)
+        except OSError as error:
+            is_left = error.errno in _NO_LOCKS and _is_old(handle)
+        yield is_left
+    finally:
+        os.close(handle)
+
+
+def _is_old(handle: int) -> bool:
+    return os.fstat(handle).st_mtime < time.time() - UNLOCKED_SECONDS

@@ -27,7 +27,7 @@ from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandModel
 from facepriv.own_models.network import MAX_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
-from facepriv.scratch import COMMAND, held_folder
+from facepriv.scratch import temporary_folder
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
 
@@ -75,7 +75,7 @@ class Program:
         _kill(process)
 
     def _ask(self, pngs: Sequence[bytes]) -> list[Answer]:
-        with held_folder(get_settings().temporary, COMMAND) as folder:
+        with temporary_folder(get_settings().temporary, "command-") as folder:
             lines = []
             for number, png in enumerate(pngs, start=1):
                 path = folder.absolute() / f"{number}.png"

@@ -20,6 +20,8 @@ from facepriv.weights.files import read_sums, sha256_of, write_sums
 FOLDER = "models"
 DESCRIPTION, SUMS = "description.json", "SHA256SUMS"
 NETWORK, PROBE = "network.onnx", "probe.npz"
+NEW = ".new-"
+"""What the names of folders of unfinished models begin with."""
 
 
 @dataclass(frozen=True)

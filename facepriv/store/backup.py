@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -38,6 +37,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from facepriv.errors import BadInputError, StorageFullError, StoreError
+from facepriv.scratch import remove_left, temporary_folder
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import sync
@@ -51,6 +51,8 @@ REFERRING = (
     ("template_sets", "records_sha256"),
 )
 """Tables and their columns that name a file."""
+UNFINISHED = ".facepriv-backup-"
+"""What the names of folders begin with, beside the file, in which a backup is written."""
 _REVISION = "alembic_version"
 _BATCH = 500
 
@@ -182,14 +184,17 @@ def _appearing(file: Path) -> Iterator[Path]:
     """Return another name to write to; the file appears once the block has ended, unless one is there by then."""
     if file.exists() or file.is_symlink():
         raise _exists(file)
+    parent = file.absolute().parent
     try:
-        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=file.absolute().parent) as folder:
-            unfinished = Path(folder) / "backup"
+        parent.stat()  # a folder that is not there is not made
+        remove_left(parent, UNFINISHED)  # by a backup that was killed
+        with temporary_folder(parent, UNFINISHED) as folder:
+            unfinished = folder / "backup"
             os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             yield unfinished
             sync(unfinished)
             _reveal(unfinished, file)
-            sync(file.absolute().parent)
+            sync(parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"There is no space left for the backup {file}; free some and try again.") from error

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facepriv.config import get_settings, make_private_folder, temporary_folder
+from facepriv.config import get_settings, make_private_folder
 from facepriv.datasets.published import PublishedDataset, PublishedFile
 from facepriv.datasets.tar_archive import ENDINGS, unpack_tar
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError
+from facepriv.scratch import FETCH, temporary_folder
 from facepriv.weights.files import facts, read_sums, write_sums
 from facepriv.weights.remote_files import check_sha256, fetch_file
 from facepriv.wording import listed
@@ -66,7 +67,7 @@ def fetch_dataset(dataset: PublishedDataset, *, file: Path | None = None, progre
     present = [each for each in dataset.files if is_here and not (each.optional and not _place(each, target).exists())]
     fetched: dict[str, str] = {}
     skipped: list[str] = []
-    with temporary_folder("fetch-") as folder:
+    with temporary_folder(get_settings().temporary, FETCH) as folder:
         unpacked = folder / "unpacked"
         unpacked.mkdir(mode=0o700)
         for wanted in dataset.files:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import shutil
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +22,7 @@ from facepriv.measures.faults import log_fault
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
-from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source, remove_old
+from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
@@ -32,6 +30,7 @@ from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.submit import submit
 from facepriv.store import DatasetRecord, JobRecord, Store
 from facepriv.store.records import UNDER_WAY
+from facepriv.trees import remove_tree
 from facepriv.types import Actor
 
 KIND = ("import",)
@@ -39,13 +38,10 @@ KEEP = timedelta(days=7)
 """How long the end of an import is told, and one that can be resumed is kept, unless it is closed before."""
 KEEP_PREVIEW = timedelta(days=1)
 """How long files wait for somebody to confirm what was recognised."""
-STAGING_SECONDS = 3600.0
-"""Age from which a folder without a job was left by a server that ended while files came in."""
 READING, CHECKING = "reading the files", "checking quality"
 UNCHECKED = "The quality was not checked to the end; facepriv quality makes up for it."
 UNUSABLE = "unusable"
 """File that says of an import's folder that its input cannot be used, until the folder is removed."""
-_FOLDER = re.compile(r"[0-9a-f]{16}")
 _log = logging.getLogger(__name__)
 
 
@@ -89,6 +85,7 @@ class ImportKind(Kind):
 
     request = ImportRequest
     apart = True
+    staging = "imports"
 
     def prepare(self, store: Store, settings: Settings, request: ImportRequest) -> ImportRequest:
         """Return the request with full paths.
@@ -106,9 +103,10 @@ class ImportKind(Kind):
 
     def create(self, store: Store, settings: Settings, spec: ImportRequest, request: Request, actor: Actor) -> int:
         """Put an import into the queue, with a folder of its own, and return the number of its job."""
-        if not spec.folder:
-            spec = spec.model_copy(update={"folder": make_folder(settings).name})
-        return store.jobs.create(spec.kind, spec.model_dump_json(), actor=actor)
+        if spec.folder:
+            return store.jobs.create(spec.kind, spec.model_dump_json(), actor=actor)
+        with new_folder(settings) as folder:
+            return self.create(store, settings, spec.model_copy(update={"folder": folder.name}), request, actor)
 
     def get(self, store: Store, number: int) -> JobRecord:
         """Return a job."""
@@ -130,7 +128,7 @@ class ImportKind(Kind):
         execution.execute()
         if execution.is_over:
             # Only once the queue knows, since nobody takes up an import whose folder is gone.
-            shutil.rmtree(execution.folder, ignore_errors=True)
+            remove_tree(execution.folder)
 
 
 class _Execution(LeasedJob):
@@ -262,8 +260,7 @@ def submit_upload(
         If the files cannot be written, as when the disk is full; nothing is left of them then.
     """
     uploads.check_files([name for name, _ in files])
-    folder = make_folder(settings)
-    try:
+    with new_folder(settings) as folder:
         uploads.put_aside(folder, [content for _, content in files], [content for _, content in labels])
         request = ImportRequest(
             source=UploadSource(files=tuple(name for name, _ in files)),
@@ -272,18 +269,14 @@ def submit_upload(
             **fields,
         )
         return submit(store, settings, request, actor)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def list_imports(store: Store, settings: Settings) -> tuple[ImportJob, ...]:
-    """Return all imports that were not closed, oldest first; clears away what nobody needs any more.
+    """Return all imports that were not closed, oldest first; closes those that ended long ago.
 
     Those that a command asked for are left out once they are complete or failed: the command has told.
     """
     jobs = [_read(settings, job) for job in reversed(store.jobs.list(kinds=KIND, limit=1000))]
-    _sweep(settings, {job.request.folder for job in jobs if job.record.state != "complete"})
     kept = []
     for job in jobs:
         last_work = job.record.finished_at or job.record.started_at or job.record.created_at
@@ -315,7 +308,7 @@ def close_import(store: Store, settings: Settings, job_id: int) -> None:
     with suppress(UnknownNameError):
         job = get_import(store, settings, job_id)
         if not job.under_way:
-            shutil.rmtree(_folder(settings, job.request), ignore_errors=True)
+            remove_tree(_folder(settings, job.request))
             store.jobs.delete(job_id)
 
 
@@ -350,26 +343,18 @@ def _discard_rows(store: Store, name: str, job_id: int) -> None:
         store.collect_now()
 
 
-def make_folder(settings: Settings) -> Path:
-    """Make the private folder of a new import; raises StoreError if it cannot be made."""
-    return uploads.make_folder(imports_folder(settings))
+def new_folder(settings: Settings) -> AbstractContextManager[Path]:
+    """Make and hold the private folder of a new import, as `uploads.new_folder`."""
+    return uploads.new_folder(imports_folder(settings))
 
 
 def imports_folder(settings: Settings) -> Path:
     """Return the folder with a folder for each import."""
-    return settings.home / "imports"
+    return settings.home / ImportKind.staging
 
 
 def _folder(settings: Settings, request: ImportRequest) -> Path:
     return imports_folder(settings) / request.folder
-
-
-def _sweep(settings: Settings, known: set[str]) -> None:
-    """Remove folders that were left by a server that ended while files came in."""
-    folders = imports_folder(settings).glob("*")
-    remove_old(
-        (folder for folder in folders if _FOLDER.fullmatch(folder.name) and folder.name not in known), STAGING_SECONDS
-    )
 
 
 def _read(settings: Settings, job: JobRecord) -> ImportJob:

@@ -8,11 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +33,7 @@ from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import DETECTOR
 from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, UploadSource
+from facepriv.scratch import IMPORT, temporary_folder
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.folder_evidence import judge_folders
 from facepriv.services.datasets.import_folders import allowed_folder
@@ -43,14 +41,13 @@ from facepriv.services.datasets.retention import refuse_past
 from facepriv.store import Store
 from facepriv.store.datasets import ImportSession
 from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewDataset, NewImage, UnfinishedImport
+from facepriv.trees import files_below, remove_tree
 from facepriv.types import Identities, Image, LabelledImage, Problem, ProtocolPair
 from facepriv.wording import count
 
 Progress = Callable[[int, int], None]
 """Called with images done and images in all."""
 DEMO = "demo"
-LEFT_BEHIND_SECONDS = 24 * 3600.0
-"""Age from which a temporary folder belongs to an import that was killed; no import takes that long."""
 SILENT_FOR = timedelta(minutes=10)
 """How long an import that goes on may not write anything; it writes every few seconds, and after a long image."""
 CONVERTED = "converted"
@@ -146,7 +143,7 @@ def read_source(
         read = read_demo(images_per_subject=request.source.images_per_subject)
         yield Source(read, "demo faces of facepriv", _resume_key(settings, demo_folder(), {}, read))
         return
-    with temporary_folder(settings) if folder is None else nullcontext(folder) as own:
+    with temporary_folder(settings.temporary, IMPORT) if folder is None else nullcontext(folder) as own:
         yield _read_files(settings, request, own, ask=ask)
 
 
@@ -168,7 +165,7 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path, *, ask: b
         )
     images = path
     workspace = own / "work"
-    shutil.rmtree(workspace, ignore_errors=True)
+    remove_tree(workspace)
     if not path.is_dir() and not holds_images(path):
         workspace.mkdir(mode=0o700)
         images = workspace / "unpacked"
@@ -232,7 +229,7 @@ def _take_out_images(settings: Settings, source: Path, workspace: Path) -> tuple
 
 def _times_of(path: Path) -> list[int]:
     """Return the size and time of a file, or of all files in a folder."""
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    files = sorted(files_below(path)) if path.is_dir() else [path]
     return [number for each in files for number in _size_and_time(each)]
 
 
@@ -267,23 +264,6 @@ def _size_and_time(path: Path) -> list[int]:
     except OSError:
         return []
     return [status.st_size, status.st_mtime_ns]
-
-
-@contextmanager
-def temporary_folder(settings: Settings) -> Iterator[Path]:
-    """Return a private folder that is gone afterwards; what a kill left behind goes with the next one."""
-    settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
-    remove_old(settings.temporary.iterdir(), LEFT_BEHIND_SECONDS)
-    with tempfile.TemporaryDirectory(dir=settings.temporary, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def remove_old(folders: Iterable[Path], seconds: float) -> None:
-    """Remove those folders that nothing was written into for so long."""
-    for folder in folders:
-        with suppress(FileNotFoundError):
-            if folder.stat().st_mtime < time.time() - seconds:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def import_source(

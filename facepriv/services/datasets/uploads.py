@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from facepriv.config import make_private_folder
 from facepriv.datasets.files import printable
 from facepriv.errors import BadInputError, StoreError
+from facepriv.scratch import held_folder
+from facepriv.trees import remove_tree
 from facepriv.types import Problem
 
 MAX_NAME_BYTES = 255
@@ -36,8 +39,21 @@ def check_files(names: Sequence[str]) -> None:
         raise BadInputError("Images or one archive were expected, but nothing came; choose some.", code="no-images")
 
 
-def make_folder(parent: Path) -> Path:
-    """Make the private folder of a new import in another; raises StoreError if it cannot be made."""
+@contextmanager
+def new_folder(parent: Path) -> Iterator[Path]:
+    """Make the private folder of a new import in another, and hold it until its job is in the queue.
+
+    If the block raises, the folder is removed. Raises StoreError if it cannot be made.
+    """
+    with held_folder(lambda: _make_folder(parent)) as folder:
+        try:
+            yield folder
+        except BaseException:
+            remove_tree(folder)
+            raise
+
+
+def _make_folder(parent: Path) -> Path:
     folder = parent / secrets.token_hex(8)
     try:
         make_private_folder(parent)

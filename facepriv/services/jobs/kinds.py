@@ -21,6 +21,8 @@ class Kind(ABC):
     """What the access log calls putting one into the queue; empty for a kind that is logged once it has ended."""
     apart: ClassVar[bool] = False
     """Whether a light worker on the machine where its files lie does these, so that they never wait behind a run."""
+    staging: ClassVar[str] = ""
+    """Folder in the data folder where every job of this kind has a folder of its own, named by its request."""
 
     @abstractmethod
     def prepare(self, store: Store, settings: Settings, request: Any) -> Any:

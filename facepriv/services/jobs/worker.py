@@ -13,6 +13,7 @@ from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
 from facepriv.services.jobs.kinds import kinds as registry
 from facepriv.services.jobs.kinds import kinds_of_workers
 from facepriv.services.jobs.leased_job import Claim, Report
+from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.jobs.presence import Presence
 from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
 from facepriv.store import JobRecord, Store, open_store
@@ -65,6 +66,7 @@ def run_worker(
         if ready:
             worker.get_ready()
         taken = 0
+        worker.sweep()
         # Who asks for a certain one wants it taken up before anybody else does.
         collected = time.monotonic() if job_id is not None else worker.collect()
         busy = time.monotonic()
@@ -80,6 +82,7 @@ def run_worker(
             if idle >= KEEP_POOL_SECONDS and pool is None:
                 workers.end()
             if time.monotonic() - collected >= COLLECT_SECONDS:
+                worker.sweep()
                 collected = worker.collect()
             time.sleep(POLL_SECONDS)
 
@@ -132,6 +135,13 @@ class _Worker:
                 if self.only in (None, number) and (job := jobs.claim(owner, only=number, gone=gone)):
                     return job
         return jobs.claim(owner, kinds=anywhere, only=self.only, gone=gone) if anywhere else None
+
+    def sweep(self) -> None:
+        """Remove what killed processes have left in temporary folders."""
+        try:
+            remove_left_behind(self.store, self.settings)
+        except (FaceprivError, OSError) as error:
+            _log.warning("Temporary files could not be cleared away: %s", error)
 
     def collect(self) -> float:
         """Clear away what interrupted imports, runs and workers have left; return when."""

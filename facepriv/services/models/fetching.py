@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from facepriv.classify.registry import classifiers
-from facepriv.config import make_private_folder, temporary_folder
+from facepriv.config import get_settings, make_private_folder
 from facepriv.datasets.published import PUBLISHED_DATASETS
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.match.registry import matchers
+from facepriv.scratch import FETCH, temporary_folder
 from facepriv.weights.deepface_clients import OPENERS
 from facepriv.weights.deepface_models import MODELS, DeepFaceModel, known_sha256, record_path
 from facepriv.weights.files import data_path, facts, how_to_get, locate, sha256_of, write_sums
@@ -66,7 +67,7 @@ def fetch_model(name: str, *, file: Path | None = None, progress: bool = False) 
         if not known:
             OPENERS[model.runtime](target)
         return _record(model, "already here" if known else "found in the folder")
-    with temporary_folder("fetch-") as folder:
+    with temporary_folder(get_settings().temporary, FETCH) as folder:
         path = folder / target.name
         origin = _fetch(model, path, file, progress=progress)
         check_sha256(path, published=model.sha256, recorded=known, record=record_path(model))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from facepriv.classify.registry import classifiers
-from facepriv.config import make_private_folder, temporary_folder
+from facepriv.config import get_settings
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import CARD as DETECTOR
 from facepriv.match.registry import matchers
@@ -18,6 +17,7 @@ from facepriv.own_models.description import NAME, CommandModel, NetworkClassifie
 from facepriv.own_models.network import open_network
 from facepriv.own_models.stored import (
     NETWORK,
+    NEW,
     OwnModel,
     list_own_names,
     list_unreadable,
@@ -25,6 +25,7 @@ from facepriv.own_models.stored import (
     read_own_model,
     write_own_model,
 )
+from facepriv.scratch import MODEL, temporary_folder
 from facepriv.services.models.trial import try_classifier, try_model
 from facepriv.store import Store
 from facepriv.types import Actor
@@ -86,7 +87,7 @@ def add_model(
 
 def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor, replace: bool = False) -> OwnModel:
     """Add a network whose YAML and graph were uploaded; raise as `add_model` does."""
-    with temporary_folder("model-") as folder:
+    with temporary_folder(get_settings().temporary, MODEL) as folder:
         (folder / "model.yaml").write_bytes(yaml)
         # The YAML may name a file that cannot exist here; the uploaded graph is meant.
         graph = folder / NETWORK
@@ -134,9 +135,8 @@ def check_name(name: str, *, replace: bool, form: str) -> None:
 @contextmanager
 def new_folder() -> Iterator[Path]:
     """Make a folder beside the models; it is removed unless `put_in_place` has moved it."""
-    make_private_folder(models_folder())
-    with tempfile.TemporaryDirectory(dir=models_folder(), prefix=".new-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with temporary_folder(models_folder(), NEW) as folder:
+        yield folder
 
 
 def put_in_place(folder: Path, name: str) -> OwnModel:

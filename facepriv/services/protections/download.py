@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 
 from facepriv.config import Settings
-from facepriv.scratch import RELEASE, held_folder
+from facepriv.scratch import temporary_folder
 from facepriv.services.protections.release import KEY_SUFFIX, write_protected
 from facepriv.store import Store
 from facepriv.types import Actor
@@ -31,7 +31,7 @@ def make_download(
 
     Should the process be killed meanwhile, a purge or `facepriv collect` deletes what it left in the data folder.
     """
-    with held_folder(settings.temporary, RELEASE) as folder:
+    with temporary_folder(settings.temporary, "release-") as folder:
         release, key_file = folder / "release", folder / f"key{KEY_SUFFIX}"
         released = write_protected(store, number, release, actor=actor, suffix=suffix, key_file=key_file)
         packed = io.BytesIO()

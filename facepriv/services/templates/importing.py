@@ -21,8 +21,8 @@ from facepriv.datasets.templates.reading import FORMATS, open_table, parse_templ
 from facepriv.datasets.templates.table import TableOptions, TemplateRole
 from facepriv.errors import StorageFullError, StoreError
 from facepriv.schemas.requests import PathSource, TemplatesRequest, UploadSource
+from facepriv.scratch import temporary_folder
 from facepriv.services.datasets import uploads
-from facepriv.services.datasets.importing import temporary_folder
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import NewTemplateSet
 from facepriv.store.template_sets import TemplateRows
@@ -69,7 +69,7 @@ def import_file(
     path, called, suffix = _file(request, folder)
     labels, columns = _label_table(request, folder)
     options = TableOptions(called, columns, settings.max_template_bytes)
-    with open_table(path, options, suffix=suffix) as table, temporary_folder(settings) as work:
+    with open_table(path, options, suffix=suffix) as table, temporary_folder(settings.temporary, "templates-") as work:
         checker = Checker(table, options, metric=request.metric, mapping=request.mapping, labels=labels)
         report = _reporting(on_progress, table.total or 0)
         records, subjects, signs = _write_rows(work / "rows.npy", map(report, checker.checked()))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +24,6 @@ from facepriv.measures.loaded_models import get_matcher
 from facepriv.schemas.requests import DatasetSource, PathSource, Request, TemplatesRequest, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
-from facepriv.services.datasets.importing import remove_old
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
@@ -35,6 +33,7 @@ from facepriv.services.templates.making import make_from_images
 from facepriv.services.templates.sets import subject_of
 from facepriv.store import JobRecord, Store, TemplateSetRecord
 from facepriv.store.records import UNDER_WAY
+from facepriv.trees import remove_tree
 from facepriv.types import Actor
 from facepriv.wording import listed
 
@@ -76,6 +75,7 @@ class TemplatesKind(Kind):
 
     request = TemplatesRequest
     apart = True
+    staging = "template-imports"
 
     def prepare(self, store: Store, settings: Settings, request: TemplatesRequest) -> TemplatesRequest:
         """Return the request with full paths and numbers.
@@ -101,9 +101,10 @@ class TemplatesKind(Kind):
 
     def create(self, store: Store, settings: Settings, spec: TemplatesRequest, request: Request, actor: Actor) -> int:
         """Put it into the queue, with a folder of its own where it reads a file, and return the number of its job."""
-        if not spec.folder and not isinstance(spec.source, DatasetSource):
-            spec = spec.model_copy(update={"folder": make_folder(settings).name})
-        return store.jobs.create(spec.kind, spec.model_dump_json(), actor=actor)
+        if spec.folder or isinstance(spec.source, DatasetSource):
+            return store.jobs.create(spec.kind, spec.model_dump_json(), actor=actor)
+        with uploads.new_folder(imports_folder(settings)) as folder:
+            return self.create(store, settings, spec.model_copy(update={"folder": folder.name}), request, actor)
 
     def get(self, store: Store, number: int) -> JobRecord:
         """Return a job."""
@@ -128,7 +129,7 @@ class TemplatesKind(Kind):
         execution.execute()
         if execution.is_over and execution.request.folder:
             # Only once the queue knows, since nobody takes up a job whose folder is gone.
-            shutil.rmtree(_folder(claim.settings, execution.request), ignore_errors=True)
+            remove_tree(_folder(claim.settings, execution.request))
 
 
 class _Execution(LeasedJob):
@@ -238,8 +239,7 @@ def submit_template_upload(
     name, content = file
     if not is_template_file(Path(name)):
         raise _unknown_format(uploads.shown(name))
-    folder = make_folder(settings)
-    try:
+    with uploads.new_folder(imports_folder(settings)) as folder:
         uploads.put_aside(folder, [content], () if labels is None else [labels[1]])
         request = TemplatesRequest(
             source=UploadSource(files=(name,)),
@@ -248,9 +248,6 @@ def submit_template_upload(
             **fields,
         )
         return submit(store, settings, request, actor)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def get_job(store: Store, job_id: int) -> TemplatesJob:
@@ -268,9 +265,6 @@ def list_jobs(store: Store, settings: Settings) -> tuple[TemplatesJob, ...]:
             close_job(store, settings, job.id)
         else:
             kept.append(TemplatesJob(job, _request(job)))
-    known = {job.request.folder for job in kept}
-    left = (folder for folder in imports_folder(settings).glob("*") if folder.name not in known)
-    remove_old(left, KEEP.total_seconds())
     return tuple(kept)
 
 
@@ -280,7 +274,7 @@ def close_job(store: Store, settings: Settings, job_id: int) -> None:
         job = get_job(store, job_id)
         if job.record.state not in UNDER_WAY:
             if job.request.folder:
-                shutil.rmtree(_folder(settings, job.request), ignore_errors=True)
+                remove_tree(_folder(settings, job.request))
             store.jobs.delete(job_id)
 
 
@@ -298,14 +292,9 @@ def forget_jobs(
     return tuple(folders)
 
 
-def make_folder(settings: Settings) -> Path:
-    """Make the private folder of a new import; raises StoreError if it cannot be made."""
-    return uploads.make_folder(imports_folder(settings))
-
-
 def imports_folder(settings: Settings) -> Path:
     """Return the folder with a folder for each import of templates."""
-    return settings.home / "template-imports"
+    return settings.home / TemplatesKind.staging
 
 
 def _folder(settings: Settings, request: TemplatesRequest) -> Path:

@@ -20,6 +20,7 @@ from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.own_models.stored import list_unreadable
 from facepriv.services.datasets.retention import expired
+from facepriv.services.jobs.left_behind import find_left_behind
 from facepriv.services.jobs.presence import Presence, count_alive
 from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.templates.sets import expired_template_sets
@@ -96,6 +97,7 @@ def examine(
             stock = cache(store.take_inventory)
             add("artifact files", lambda: check_files(stock()))
             add("orphans", lambda: check_orphans(stock()))
+            add("temporary files", lambda: check_temporary_files(store, settings))
         artifacts = open_artifacts(settings) if store is None else store.artifacts
         add(
             "artifact contents",
@@ -161,6 +163,18 @@ def check_orphans(stock: Inventory) -> Finding:
         return "ok", "No file is unused."
     return "notice", (
         f"{count(len(stock.orphans), 'unused file')}. Once no import or run is active, delete with: facepriv collect"
+    )
+
+
+def check_temporary_files(store: Store, settings: Settings) -> Finding:
+    """Check for what killed processes left: files as they came, names of people, templates."""
+    files = find_left_behind(store, settings)
+    if not files:
+        return "ok", "No killed process left any."
+    verb = "was" if len(files) == 1 else "were"
+    return "notice", (
+        f"{count(len(files), 'temporary file')} {verb} left by a process that was killed and may show faces "
+        f"({some(files, 3)}). The next start of a worker or the dashboard deletes them, and so does: facepriv collect"
     )
 
 

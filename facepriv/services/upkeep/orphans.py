@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from facepriv.config import Settings
-from facepriv.scratch import left_files, remove_left
+from facepriv.scratch import FETCH, IMPORT, MODEL
+from facepriv.services.jobs.left_behind import find_left_behind, remove_left_behind
 from facepriv.store import Inventory, Store
+from facepriv.trees import files_below
 from facepriv.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """Unused files of the artifact folder, of command calls and of releases, and how many were deleted."""
+    """Unused files of the artifact folder and what killed processes left, and how many were deleted."""
 
     orphans: tuple[str, ...]
-    """Files that no row referred to at the time, including half-written ones and those of killed calls."""
+    """Files that no row referred to at the time, including half-written ones, and those of killed processes."""
     removed: int
     left: int
     """Orphans that stay, since active work may be about to refer to them."""
@@ -40,7 +43,7 @@ def find_orphans(store: Store, settings: Settings) -> Collected:
     """Find unused files without deleting anything."""
     stock = store.take_inventory()
     return Collected(
-        orphans=(*without_row(stock), *_left_behind(settings)),
+        orphans=(*without_row(stock), *find_left_behind(store, settings)),
         removed=0,
         left=0,
         missing={name: len(hashes) for name, hashes in stock.missing.items()},
@@ -53,22 +56,27 @@ def collect_orphans(store: Store, settings: Settings) -> Collected:
     Raises StoreError if a file cannot be deleted.
     """
     store.datasets.collect_abandoned()
-    before, left = store.take_inventory(), _left_behind(settings)
-    removed = store.collect_now() + remove_left(settings.temporary)
+    before, left = store.take_inventory(), find_left_behind(store, settings)
+    removed = store.collect_now() + remove_left_behind(store, settings)
     after = store.take_inventory()
     return Collected(
         orphans=(*without_row(before), *left),
         removed=removed,
-        left=len(without_row(after)) + len(_left_behind(settings)),
+        left=len(without_row(after)) + len(find_left_behind(store, settings)),
         missing={name: len(hashes) for name, hashes in after.missing.items()},
     )
-
-
-def _left_behind(settings: Settings) -> tuple[str, ...]:
-    """Return the files that killed calls of users' commands and killed releases left."""
-    return tuple(map(str, left_files(settings.temporary)))
 
 
 def without_row(stock: Inventory) -> tuple[str, ...]:
     """Return the names of files that no row refers to, half-written ones last."""
     return (*(sha256 + suffix for sha256, suffix in stock.orphans), *stock.half_written)
+
+
+def held_files(settings: Settings) -> list[Path]:
+    """Return the temporary files of active work that may show a stored image or hold a template of one.
+
+    Files as they came are not among them: whoever looks for those knows their hashes.
+    """
+    places = sorted(settings.temporary.glob("*"))
+    held = [place for place in places if not place.name.startswith((IMPORT, FETCH, MODEL))]
+    return [file for place in held for file in files_below(place)]

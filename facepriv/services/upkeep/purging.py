@@ -12,12 +12,13 @@ from typing import TypeVar
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
-from facepriv.scratch import held_files, remove_left
 from facepriv.services.datasets.import_jobs import close_import, imports_folder, list_imports
+from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.models.probe_people import files_left, remove_probes, trained_on, unreadable_probes
 from facepriv.services.templates.job import forget_jobs
-from facepriv.services.upkeep.orphans import without_row
+from facepriv.services.upkeep.orphans import held_files, without_row
 from facepriv.store import Holdings, Store
+from facepriv.trees import files_below
 from facepriv.types import Actor
 from facepriv.wording import count, listed, some
 
@@ -209,7 +210,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     # A probe whose training ended meanwhile; any later one finds the data set gone and removes itself.
     trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
     collected, also_refused = _try(store.collect_now)
-    left_behind = remove_left(settings.temporary)
+    left_behind = remove_left_behind(store, settings)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
     stock = store.take_inventory()
@@ -217,7 +218,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     left = sorted(sha256 + suffix for sha256, suffix in after)
     unclaimed = tuple(file for file in without_row(stock) if file not in left)
     # Crops and re-encoded images have hashes of their own.
-    unclaimed += tuple(map(str, held_files(settings.temporary)))
+    unclaimed += tuple(map(str, held_files(settings)))
     set_aside = [*_set_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
     remaining = (*left, *set_aside)
     unreadable = tuple(map(str, unreadable_probes(settings)))
@@ -306,11 +307,11 @@ def _forget_imports(store: Store, settings: Settings, holdings: Holdings) -> Non
 
 
 def _set_aside(settings: Settings, hashes: frozenset[str]) -> Iterator[str]:
-    """Yield files that running or killed imports have set aside and whose bytes have one of the hashes."""
+    """Yield files that running imports have set aside and whose bytes have one of the hashes."""
     for folder in (settings.temporary, imports_folder(settings)):
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(files_below(folder)):
             with suppress(FileNotFoundError):  # the import may have ended meanwhile
-                if file.is_file() and _digest(file) in hashes:
+                if _digest(file) in hashes:
                     yield str(file)
 
 

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError, UnknownNameError
-from facepriv.scratch import held_files, remove_left
+from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.templates.job import forget_jobs
 from facepriv.services.templates.sets import subject_of
-from facepriv.services.upkeep.orphans import without_row
+from facepriv.services.upkeep.orphans import held_files, without_row
 from facepriv.store import Store
+from facepriv.trees import files_below
 from facepriv.types import Actor
 from facepriv.wording import count, some
 
@@ -91,7 +92,7 @@ def purge_template_set(store: Store, settings: Settings, set_id: int, *, actor: 
         raise StoreError(refused or f"The template set {record.name!r} could not be deleted; try again.")
     folders = forget_jobs(store, settings, set_id=record.id)
     _, also_refused = _try(store.collect_now)
-    remove_left(settings.temporary)
+    remove_left_behind(store, settings)
     kept = {sha256 for each in store.template_sets.list() for sha256 in (each.rows_sha256, each.records_sha256)}
     stock = store.take_inventory()
     remaining = tuple(sorted(sha256 + suffix for sha256, suffix in stock.files if sha256 in hashes - kept))
@@ -102,7 +103,7 @@ def purge_template_set(store: Store, settings: Settings, set_id: int, *, actor: 
         subject_of(record),
         f"{count(record.templates, 'template')}; {count(len(remaining), 'file')} of {len(hashes - kept)} left",
     )
-    files = [*(file for folder in folders for file in folder.rglob("*")), *held_files(settings.temporary)]
+    files = [file for folder in folders for file in files_below(folder)] + held_files(settings)
     database, not_erased = _try(store.erase_deleted)
     return TemplatePurgeReport(
         set_id=record.id,

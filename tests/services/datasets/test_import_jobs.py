@@ -206,7 +206,7 @@ def test_what_was_cancelled_is_resumed_or_discarded(store, settings):
 
 def test_an_input_that_cannot_be_used_is_not_offered_again(store, settings, monkeypatch):
     """Not even in the moment between its end in the queue and the removal of its files."""
-    monkeypatch.setattr(import_jobs.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(import_jobs, "remove_tree", lambda folder: False)
     job_id = start(store, settings, labels=b"file,subject,gender\ns001_1.jpg,s001,0\ns003_1.jpg,s003,1\n")
     job = do(store, settings, job_id)
     assert job.record.state == "failed"
@@ -497,16 +497,6 @@ def test_the_same_request_goes_on_with_what_was_cancelled(store, settings, tmp_p
     assert submit(store, settings, other, ADA, once=True).id != first.id
     with pytest.raises(UnknownNameError):
         import_jobs.discard_by_name(store, settings, "here")
-
-
-def test_folders_left_half_staged_go(store, settings):
-    half = settings.home / "imports" / ("0" * 16)
-    half.mkdir(parents=True)
-    list_imports(store, settings)
-    assert half.exists()
-    os.utime(half, (0, 0))
-    list_imports(store, settings)
-    assert not half.exists()
 
 
 @pytest.mark.slow

@@ -33,12 +33,10 @@ from facepriv.measures.stored_faces import image_pixels
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets import importing
 from facepriv.services.datasets.importing import (
-    LEFT_BEHIND_SECONDS,
     ImportReport,
     discard_import,
     import_dataset,
     import_demo,
-    temporary_folder,
 )
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models.catalogue import usable_matchers
@@ -599,19 +597,6 @@ def test_the_demo_set(store, settings):
     assert report.counts.labels == {-1: 30, 1: 30}
     assert [p.code for p in report.problems] == ["no-mated"]
     assert_nothing_half_written(store, settings)
-
-
-def test_what_a_kill_left_behind_goes_with_the_next_import(store, settings, tmp_path):
-    old, young = settings.temporary / "old", settings.temporary / "young"
-    for left in (old, young):
-        left.mkdir(parents=True)
-        (left / "face.jpg").touch()
-    past = time.time() - LEFT_BEHIND_SECONDS - 60
-    os.utime(old, (past, past))
-    with temporary_folder(settings) as folder:
-        assert folder.parent == settings.temporary
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {p.name for p in settings.temporary.iterdir()} == {"young"}
 
 
 def test_the_rows_of_a_killed_import_go_with_the_next_one(store, settings, tmp_path):

@@ -14,11 +14,12 @@ import facepriv.protect
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.schemas.requests import ProtectionRequest
-from facepriv.scratch import held_files, left_files
+from facepriv.scratch import left_files
 from facepriv.services.jobs.submit import submit
 from facepriv.services.protections import download
 from facepriv.services.protections.download import make_download
 from facepriv.services.protections.release import MANIFEST, MAP, MAP_ONNX, read_key, write_protected
+from facepriv.services.upkeep.orphans import held_files
 from facepriv.store import open_store
 from tests.actors import TEST
 from tests.datasets.templates.tables import read
@@ -113,7 +114,7 @@ def test_a_download_is_prepared_where_a_purge_looks(store, settings, monkeypatch
     def noted(store, number, folder, **more):
         released = write_protected(store, number, folder, **more)
         seen.extend((file, file.parents[1].stat().st_mode & 0o777) for file in [*folder.iterdir()])
-        assert {file for file, _ in seen} | {released.key_file} == set(held_files(settings.temporary))
+        assert {file for file, _ in seen} | {released.key_file} == set(held_files(settings))
         assert left_files(settings.temporary) == [], "somebody is at it"
         return released
 

@@ -49,6 +49,7 @@ def test_all_is_well(settings: Settings) -> None:
         "database content",
         "artifact files",
         "orphans",
+        "temporary files",
         "artifact contents",
         "workers",
         "retention",

@@ -20,6 +20,7 @@ from facepriv.config import Settings
 from facepriv.errors import StoreError, UnknownNameError
 from facepriv.schemas.requests import DemoSource, ImportRequest
 from facepriv.schemas.runs import LearnFrom
+from facepriv.scratch import IMPORT, temporary_folder
 from facepriv.services.datasets.import_jobs import KIND, list_imports
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
@@ -281,7 +282,7 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
     assert contents_of(store) == {b"one"}
 
 
-def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Settings):
+def test_copies_that_a_killed_import_left_go_and_those_of_a_running_one_are_told(store: Store, settings: Settings):
     upload = b"a photo as it came"
     image = dataclasses.replace(*put_images(store, b"one"), source_sha256=hashlib.sha256(upload).hexdigest())
     mine = create(store, "mine", [image])
@@ -289,9 +290,14 @@ def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Sett
     left.mkdir(parents=True)
     (left / "photo.jpg").write_bytes(upload)
     (left / "other.jpg").write_bytes(b"another's photo")
-    report = purge(store, settings, mine.id, actor=ADA)
-    assert report.remaining == (str(left / "photo.jpg"),)
+    with temporary_folder(settings.temporary, IMPORT) as folder:
+        (folder / "photo.jpg").write_bytes(upload)
+        (folder / "other.jpg").write_bytes(b"another's photo")
+        report = purge(store, settings, mine.id, actor=ADA)
+        assert report.remaining == (str(folder / "photo.jpg"),)
     assert not report.complete
+    assert report.collected == 2
+    assert not left.exists()
 
 
 SCORE_ONE = """

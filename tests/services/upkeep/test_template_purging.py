@@ -10,7 +10,7 @@ import pytest
 from facepriv.config import Settings
 from facepriv.errors import UnknownNameError
 from facepriv.schemas.requests import PathSource, TemplatesRequest
-from facepriv.scratch import RELEASE, held_folder
+from facepriv.scratch import temporary_folder
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.templates.importing import import_templates
@@ -51,7 +51,7 @@ def test_what_a_killed_release_left_goes_and_what_a_running_one_holds_is_told(
     left = settings.temporary / "release-killed" / "release" / "templates.npz"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"templates")
-    with held_folder(settings.temporary, RELEASE) as folder:
+    with temporary_folder(settings.temporary, "release-") as folder:
         (folder / "templates.npz").write_bytes(b"templates")
         report = purge_template_set(store, settings, record.id, actor=ADA)
         assert report.unclaimed == (str(folder / "templates.npz"),)
