@@ -1,4 +1,4 @@
-"""dlib's face recognition ResNet: 128 numbers from a chip of 150 x 150."""
+"""dlib's face recognition ResNet: 128 numbers from a chip of 150 x 150 that dlib cuts; run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.face_chip import FIVE_POINTS, face_chip_crop, five_point_shape
+from facepriv.imaging.face_chip import FIVE_POINTS, face_chip, face_chip_crop
+from facepriv.match.dlib_resnet_graph import INPUT, SIZE, TEMPLATE, WIDTH, make_graph
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
+from facepriv.weights.onnx_session import make_session
 
 CARD = ModelCard(
     name="dlib-resnet",
@@ -34,19 +36,18 @@ CARD = ModelCard(
     "the raw ones: the order differs slightly, and the customary threshold 0.6 does not apply.",
 )
 
-WIDTH = 128
-CHIP, PADDING = 150, 0.25
-"""Of the chip that dlib cuts for this network."""
+PADDING = 0.25
+"""Of the chip that dlib cuts for this network, in face sizes."""
+MOST = 8
+"""Faces in one pass."""
 
 
-def _make_network() -> Any:
-    import dlib
-
+def _make_session() -> Any:
     path, _ = require_all(CARD)
-    return dlib.face_recognition_model_v1(str(path))
+    return make_session(make_graph(path))
 
 
-_network = SharedModel(_make_network)
+_session = SharedModel(_make_session)
 
 
 class DlibResnet(CosineMatcher):
@@ -56,24 +57,26 @@ class DlibResnet(CosineMatcher):
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, 128)`` unit rows."""
-        rows = np.empty((len(faces), WIDTH))
-        with _network.use() as network:
-            for row, face in zip(rows, faces, strict=True):
-                row[:] = network.compute_face_descriptor(np.ascontiguousarray(face.pixels), five_point_shape(face))
-        return unit_rows(rows)
+        chips = [face_chip(face, size=SIZE, padding=PADDING) for face in faces]
+        return _embed_chips(np.array(chips).reshape(-1, SIZE, SIZE, 3))
 
     def crop(self, face: Face) -> CropSpec:
         """Return the face chip that dlib cuts for this network, before rounding."""
-        return face_chip_crop(face, size=CHIP, padding=PADDING)
+        return face_chip_crop(face, size=SIZE, padding=PADDING)
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, 150, 150, 3)`` RGB 0..255 as ``(n, 128)`` unit rows, close to those of `embed`.
 
         dlib reads whole grey levels, so crops are rounded: a change of less than half a level everywhere is none.
         """
-        rows = np.empty((len(inputs), WIDTH))
-        chips = np.clip(np.rint(inputs), 0, 255).astype(np.uint8)
-        with _network.use() as network:
-            for row, chip in zip(rows, chips, strict=True):
-                row[:] = network.compute_face_descriptor(np.ascontiguousarray(chip))
-        return unit_rows(rows)
+        return _embed_chips(np.clip(np.rint(inputs), 0, 255))
+
+
+def _embed_chips(chips: NDArray[Any]) -> NDArray[np.float32]:
+    rows = np.empty((len(chips), WIDTH), dtype=np.float32)
+    with _session.use() as session:
+        for start in range(0, len(chips), MOST):
+            part = slice(start, start + MOST)
+            batch = np.ascontiguousarray(chips[part].transpose(0, 3, 1, 2), dtype=np.float32)
+            (rows[part],) = session.run([TEMPLATE], {INPUT: batch})
+    return unit_rows(rows)
