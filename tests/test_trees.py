@@ -33,7 +33,10 @@ def test_a_tree_of_any_depth_is_removed(tmp_path: Path, depth: int, name: str):
 def test_a_deep_tree_is_listed(tmp_path: Path):
     nest(tmp_path / "deep", 1500)
     (tmp_path / "deep" / "b.jpg").touch()
-    assert [file.name for file in files_below(tmp_path / "deep")] == ["b.jpg", "face.jpg"]
+    try:
+        assert [file.name for file in files_below(tmp_path / "deep")] == ["b.jpg", "face.jpg"]
+    finally:
+        assert remove_tree(tmp_path / "deep"), "pytest could not remove it"
 
 
 def test_links_are_removed_and_not_followed(tmp_path: Path):

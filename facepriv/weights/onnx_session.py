@@ -15,6 +15,7 @@ def make_session(graph: Path | bytes) -> Any:
     """
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # for who had imported it before facepriv
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
