@@ -36,6 +36,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
+from facepriv.scratch import spooling_into
 from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
@@ -261,7 +262,7 @@ def main(arguments: list[str] | None = None) -> int:
     if no_users:
         sys.stderr.write(f"{NO_USERS}\n")
     # Starlette hands an interrupt on after its own shutdown; a person who pressed Ctrl+C knows why it ended.
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), spooling_into(settings.temporary):
         app.run(config=server_options(port, options.address, settings.public_url))
     with open_store(settings) as opened:
         unfinished = opened.runs.count(states=("waiting", "running"))

@@ -11,8 +11,8 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from facepriv.config import make_private_folder
@@ -20,8 +20,11 @@ from facepriv.trees import files_below, remove_tree
 
 IMPORT, FETCH, MODEL = "import-", "fetch-", "model-"
 """What the names of folders begin with that hold files as they came, and nothing made of a stored image."""
+SPOOL = "spool-"
+"""What the names of folders begin with that hold a process's unnamed temporary files."""
 UNLOCKED_SECONDS = 24 * 3600.0
 """Age from which something nobody can hold was left behind: files, and folders of a file system without locks."""
+_VARIABLES = ("TMPDIR", "SQLITE_TMPDIR")
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -34,6 +37,43 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
             yield folder
         finally:
             remove_tree(folder)
+
+
+@contextmanager
+def spooling_into(temporary: Path) -> Iterator[None]:
+    """Have this process, and those that it starts, put all temporary files into a folder of its own, for the block.
+
+    Large uploads, what SQLite sorts or rewrites (``VACUUM``), and copies of remote artifacts would otherwise lie in the
+    system's temporary folders, which others share. Where no folder can be made, as on a full disk, they still do, so
+    that one can read and purge.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = str(stack.enter_context(temporary_folder(temporary, SPOOL)).absolute())
+        except OSError:
+            yield
+            return
+        before = tempfile.tempdir, {name: os.environ.get(name) for name in _VARIABLES}
+        _spool_to(folder, dict.fromkeys(_VARIABLES, folder))
+        try:
+            yield
+        finally:
+            _spool_to(*before)
+
+
+def _spool_to(folder: str | None, variables: Mapping[str, str | None]) -> None:
+    import sqlite3
+
+    tempfile.tempdir = folder
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    # SQLite reads the environment when it is loaded, and then only this.
+    with closing(sqlite3.connect(":memory:")) as connection:
+        quoted = (variables["SQLITE_TMPDIR"] or "").replace("'", "''")
+        connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
 
 
 @contextmanager

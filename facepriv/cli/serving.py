@@ -14,7 +14,7 @@ from facepriv.cli.options import Scheduler
 from facepriv.cli.output import JsonFile, progress, say, show_table
 from facepriv.cli.protecting import show_protection
 from facepriv.cli.results import show_audit, show_run, write_model
-from facepriv.cli.store import get_actor, opened_store
+from facepriv.cli.store import get_actor, opened_store, private_scratch
 from facepriv.config import get_settings
 
 if TYPE_CHECKING:
@@ -67,14 +67,15 @@ def worker(
     settings = get_settings() if apart else with_executor(get_settings(), executor, scheduler)
     # On SIGTERM, give the job back, so that another worker continues at once instead of waiting for the lease to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if not local:
-        job_id = None
-        if run is not None:
-            with open_store(settings) as store:
-                job_id = store.runs.job_id(run)
-        run_worker(settings, job_id=job_id, until_idle=until_idle, ready=ready)
-    elif not serve_local(settings, parent=parent, apart=apart, until_idle=until_idle, linger=linger, ready=ready):
-        typer.echo("Another worker already serves this data folder.")
+    with private_scratch(make=True):
+        if not local:
+            job_id = None
+            if run is not None:
+                with open_store(settings) as store:
+                    job_id = store.runs.job_id(run)
+            run_worker(settings, job_id=job_id, until_idle=until_idle, ready=ready)
+        elif not serve_local(settings, parent=parent, apart=apart, until_idle=until_idle, linger=linger, ready=ready):
+            typer.echo("Another worker already serves this data folder.")
 
 
 DEMO_USER = "demo"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facepriv.cli.output import JsonFile, file_target, json_on_stdout, progress, say, show_table, write_json
-from facepriv.cli.store import get_actor, opened_store
+from facepriv.cli.store import get_actor, opened_store, private_scratch
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.wording import count, listed
@@ -122,7 +122,7 @@ def doctor(
     """Check the installation and the data, and say how to fix problems; exit code 1 if there are any."""
     from facepriv.services.upkeep.doctor import examine
 
-    with nullcontext() if quick else progress("Hashing files") as report:
+    with private_scratch(), nullcontext() if quick else progress("Hashing files") as report:
         checks = examine(get_settings(), quick=quick, on_progress=report)
     show_table("Checks", [{"Check": check.name, "Result": check.status, "Details": check.sentence} for check in checks])
     write_json(json_file, {"schema": "facepriv.doctor/1", "checks": [asdict(check) for check in checks]})
@@ -139,7 +139,8 @@ def upgrade() -> None:
     """Upgrade the database to the revision that this release needs; back it up first."""
     from facepriv.store import migrate
 
-    migrate.upgrade(get_settings().database_url)
+    with private_scratch():
+        migrate.upgrade(get_settings().database_url)
     typer.echo(f"The database is at revision {migrate.head()}.")
 
 
@@ -148,7 +149,8 @@ def check() -> None:
     """Check that the database is intact and has the right revision, and count what it holds."""
     from facepriv.services.upkeep.database import check_database
 
-    typer.echo(check_database(get_settings()))
+    with private_scratch():
+        typer.echo(check_database(get_settings()))
 
 
 @db.command("backup")
@@ -156,7 +158,8 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.", callb
     """Back up the database to one SQLite file while workers run; it does not contain artifact files."""
     from facepriv.services.upkeep.database import back_up_database
 
-    typer.echo(back_up_database(get_settings(), file, actor=get_actor()))
+    with private_scratch():
+        typer.echo(back_up_database(get_settings(), file, actor=get_actor()))
 
 
 @db.command("restore")
@@ -166,4 +169,5 @@ def restore(
     """Restore a backup into a new, empty database; the backup may come from an older release or the other database."""
     from facepriv.services.upkeep.database import restore_database
 
-    typer.echo(restore_database(get_settings(), file, actor=get_actor()))
+    with private_scratch(make=True):
+        typer.echo(restore_database(get_settings(), file, actor=get_actor()))

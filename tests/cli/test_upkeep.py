@@ -173,6 +173,7 @@ def test_the_doctor(terminal: Terminal):
         "database content": "ok",
         "artifact files": "ok",
         "orphans": "ok",
+        "temporary files": "ok",
         "artifact contents": "ok",
         "workers": "ok",
         "retention": "ok",

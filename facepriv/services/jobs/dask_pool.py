@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from facepriv.config import Settings
+from facepriv.config import Settings, get_settings
 from facepriv.errors import FaceprivError, StoreBusyError
+from facepriv.scratch import spooling_into
 from facepriv.services.jobs.pool_process import JobRef, PortableJob, set_up_process
 from facepriv.services.jobs.worker_pool import Pace, WorkerPool
 from facepriv.store import open_store
@@ -128,3 +132,12 @@ def set_up_on_cluster(job: PortableJob) -> None:
         get_worker().log_event(_topic(job.ref), (part, done, total))
 
     set_up_process(job.settings, report)
+    _spool_privately(get_settings().temporary)
+
+
+@cache
+def _spool_privately(temporary: Path) -> None:
+    """Keep temporary files of this process in the data folder of its machine until it ends."""
+    spooling = spooling_into(temporary)
+    spooling.__enter__()
+    atexit.register(spooling.__exit__, None, None, None)
