@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import pickle
 import struct
 import zipfile
@@ -28,6 +27,7 @@ from facepriv.datasets.problems import summarise_problems
 from facepriv.errors import BadInputError
 from facepriv.imaging.file_formats import HEAD, is_image_name, sniff, suffix_of
 from facepriv.imaging.png import encode_png
+from facepriv.trees import files_below
 from facepriv.types import Problem
 from facepriv.wording import count
 
@@ -70,8 +70,7 @@ def holds_images(path: Path) -> bool:
 
 def find_containers(folder: Path) -> list[Path]:
     """Return the files with images inside, in a folder and below it, sorted."""
-    names = (Path(parent, name) for parent, _, files in os.walk(folder) for name in files)
-    return sorted(path for path in names if not path.name.startswith(".") and holds_images(path))
+    return sorted(path for path in files_below(folder) if not path.name.startswith(".") and holds_images(path))
 
 
 def write_images(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from facepriv.datasets.archive_entries import Entry
+from facepriv.datasets.archive_entries import Entry, too_many_entries
 from facepriv.datasets.archive_names import check_encoding
 from facepriv.datasets.files import is_litter, printable
 from facepriv.datasets.problems import summarise_problems
@@ -22,10 +22,13 @@ from facepriv.datasets.tar_entries import find_form, tar_entries
 from facepriv.datasets.zip_entries import zip_entries
 from facepriv.errors import BadInputError, StoreError
 from facepriv.imaging.file_formats import is_image_name
+from facepriv.trees import files_below, remove_tree
 from facepriv.types import Problem
 
 MAX_RATIO = 200
 """Most unpacked bytes for one packed byte: photos stay under 5 even as bitmaps, tables under 50, bombs near 1,000."""
+MAX_PARTS = 30
+"""Most parts of a path; data sets have under ten."""
 RATIO_FROM = 1 << 20
 """Unpacked bytes of an entry from which its ratio is looked at: small files of text may pack very well."""
 _CHUNK = 1 << 18
@@ -36,6 +39,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "unsafe-path": (
         "The archive's entry {name} points outside the archive and was not unpacked; pack a folder with plain names.",
         "{n} entries of the archive ({first}) point outside it and were not unpacked; pack a folder with plain names.",
+    ),
+    "too-deep": (
+        f"The archive's entry {{name}} lies in more than {MAX_PARTS - 1} folders within each other and was not "
+        "unpacked; pack the images in fewer folders.",
+        f"{{n}} entries of the archive ({{first}}) lie in more than {MAX_PARTS - 1} folders within each other and were "
+        "not unpacked; pack the images in fewer folders.",
     ),
     "bad-name": (
         "The archive's entry {name} has a name that no file can have here and was not unpacked; rename it.",
@@ -93,7 +102,7 @@ def whole_folder(target: Path, name: str) -> Iterator[Path]:
             f"{name} could not be unpacked ({error.strerror or error}); make room and check the data folder."
         ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
 
 
 def unpack(
@@ -116,7 +125,8 @@ def unpack(
     name
         Name of the archive for errors.
     max_entries, max_bytes, max_ratio
-        Most entries, most bytes unpacked in all, most bytes unpacked for one packed byte of an entry.
+        Most entries, folders that they lie in included; most bytes unpacked in all; most bytes unpacked for one packed
+        byte of an entry.
     name_encoding
         Encoding of the names that do not say theirs; by default the likeliest one, which a problem tells.
 
@@ -141,7 +151,7 @@ def unpack(
     form = find_form(archive, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(target, name) as work:
-        unpacking = _Unpacking(work, archive.stat().st_size, name, max_bytes, max_ratio)
+        unpacking = _Unpacking(work, archive.stat().st_size, name, max_entries, max_bytes, max_ratio)
         opened = (
             zip_entries(archive, name, max_entries, encoding)
             if form == "zip"
@@ -151,7 +161,7 @@ def unpack(
             for entry in entries:
                 unpacking.take(entry)
         problems = [*unpacking.problems(), *notes]
-        if not any(path.is_file() for path in work.rglob("*")):
+        if not any(files_below(work)):
             reasons = "; ".join(problem.sentence for problem in problems[:2]) or "It is empty."
             raise BadInputError(f"{name} holds no file that can be unpacked. {reasons}", code="empty-archive")
     return problems
@@ -160,9 +170,9 @@ def unpack(
 class _Unpacking:
     """The unpacking of one archive into one folder."""
 
-    def __init__(self, work: Path, packed: int, name: str, max_bytes: int, max_ratio: int) -> None:
+    def __init__(self, work: Path, packed: int, name: str, max_entries: int, max_bytes: int, max_ratio: int) -> None:
         self.packed, self.work, self.name = packed, work, name
-        self.max_bytes, self.max_ratio = max_bytes, max_ratio
+        self.max_entries, self.max_bytes, self.max_ratio = max_entries, max_bytes, max_ratio
         self.written = 0
         self.refused: dict[str, list[str]] = {}
         self._taken: dict[str, str] = {}  # folded path -> "file" or "folder"
@@ -188,6 +198,8 @@ class _Unpacking:
             return "duplicate-name"
         self._taken[key] = "file"
         self._taken.update(dict.fromkeys(above, "folder"))
+        if len(self._taken) > self.max_entries:
+            raise too_many_entries(self.name, f"more than {self.max_entries:,} files and folders", self.max_entries)
         return None
 
     def _write(self, entry: Entry, path: PurePosixPath) -> str | None:
@@ -258,4 +270,4 @@ def _objection(entry: Entry, raw: str) -> str | None:
         return "encrypted"
     if PurePosixPath(raw).suffix.casefold() in _ARCHIVES and not is_image_name(raw):
         return "nested-archive"
-    return entry.objection
+    return "too-deep" if len(PurePosixPath(raw).parts) > MAX_PARTS else entry.objection

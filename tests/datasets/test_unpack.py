@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
 import struct
+import tarfile
 import tracemalloc
 import zipfile
 from collections import Counter
@@ -351,3 +353,62 @@ def test_whatever_the_names_nothing_is_written_outside(
     assert {p.name for p in place.iterdir()} == {"place"}
     assert {p.name for p in (place / "place").iterdir()} == {"out"}
     assert len(got.files) + sum(map(problem_count, got.problems)) <= len(names)
+
+
+def deep(depth: int, number: int = 0) -> str:
+    return "/".join([f"a{number}", *["a"] * (depth - 1), "face.png"])
+
+
+def write_zip(names: list[str], file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, PNG)
+
+
+def write_tar(names: list[str], file: Path) -> None:
+    with tarfile.open(file, "w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(PNG)
+            archive.addfile(member, io.BytesIO(PNG))
+
+
+ARCHIVES = pytest.mark.parametrize("write", [write_zip, write_tar], ids=["zip", "tar"])
+
+
+@ARCHIVES
+def test_trees_nobody_measured_are_left_out(write, tmp_path: Path) -> None:
+    write([deep(29), deep(30, 1), deep(1500, 2), "good.png"], tmp_path / "packed")
+    got = run(tmp_path / "packed", tmp_path)
+    assert got.files == (deep(29), "good.png")
+    assert codes(got) == {"too-deep": 2}
+    assert sum(path.is_dir() for path in got.folder.rglob("*")) == 29
+
+
+@ARCHIVES
+def test_folders_count_as_entries(write, tmp_path: Path) -> None:
+    """A kilobyte of names could make thousands of folders."""
+    write([deep(29, number) for number in range(40)], tmp_path / "packed")
+    assert refused(tmp_path / "packed", tmp_path, max_entries=40 * 30 - 1) == "too-many-entries"
+    write([deep(29, number) for number in range(40)], tmp_path / "packed")
+    assert len(run(tmp_path / "packed", tmp_path, max_entries=40 * 30).files) == 40
+
+
+trees = st.lists(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=60).map("/".join), min_size=1, max_size=12, unique=True
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(trees=trees, write=st.sampled_from([write_zip, write_tar]))
+def test_no_tree_is_deeper_or_larger_than_allowed(
+    trees: list[str], write, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = tmp_path_factory.mktemp("any")
+    write([f"{tree}/x.png" for tree in trees], place / "packed")
+    with contextlib.suppress(BadInputError):
+        run(place / "packed", place, max_entries=100)
+    out = place / "place" / "out"
+    made = [path.relative_to(out) for path in out.rglob("*")]
+    assert len(made) <= 100
+    assert max((len(path.parts) for path in made), default=0) <= 30

@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from facepriv.config import get_settings, make_private_folder
 from facepriv.datasets.published import PublishedDataset, PublishedFile
-from facepriv.datasets.tar_archive import ENDINGS, unpack_tar
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError
 from facepriv.scratch import FETCH, temporary_folder
 from facepriv.weights.files import facts, read_sums, write_sums
 from facepriv.weights.remote_files import check_sha256, fetch_file
 from facepriv.wording import listed
+
+ENDINGS = (".tgz", ".tar.gz", ".tar", ".zip")
+"""What the names of published archives end in; they are unpacked."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _import_command(dataset: PublishedDataset) -> str:
 
 def _place(file: PublishedFile, folder: Path) -> Path:
     """Return where a file ends up: an archive as a folder of its name."""
-    is_archive = file.name.endswith((*ENDINGS, ".zip"))
+    is_archive = file.name.endswith(ENDINGS)
     return folder / (file.name.partition(".")[0] if is_archive else file.name)
 
 
@@ -136,8 +138,6 @@ def _unpack(path: Path, place: Path) -> None:
     limits: dict[str, Any] = {"max_entries": settings.max_archive_entries, "max_bytes": settings.max_upload_bytes}
     unpacked = path.with_name(f"{path.name}.unpacked")
     if path.name.endswith(ENDINGS):
-        unpack_tar(path, unpacked, **limits)
-    elif path.suffix == ".zip":
         problems = [
             problem
             for problem in unpack(path, unpacked, name=path.name, **limits)

@@ -8,6 +8,7 @@ from pathlib import Path
 from facepriv.config import Settings
 from facepriv.datasets.files import is_litter
 from facepriv.errors import BadInputError
+from facepriv.trees import files_below
 
 
 def allowed_roots(settings: Settings) -> tuple[Path, ...]:
@@ -36,16 +37,13 @@ def allowed_folder(settings: Settings, folder: str) -> Path:
     written; with ``link-outside`` if it holds a link to something outside of it.
     """
     here = _allowed(settings, folder)
-    for parent, _, files in os.walk(here):
-        for name in files:
-            path = Path(parent, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(here):
-                raise BadInputError(
-                    f"The folder {here.name} holds a link to a file outside of it, "
-                    f"{path.relative_to(here).as_posix()}, so nothing is imported from it; put the file itself in its "
-                    "place.",
-                    code="link-outside",
-                )
+    for path in files_below(here):
+        if path.is_symlink() and not path.resolve().is_relative_to(here):
+            raise BadInputError(
+                f"The folder {here.name} holds a link to a file outside of it, {path.relative_to(here).as_posix()}, so "
+                "nothing is imported from it; put the file itself in its place.",
+                code="link-outside",
+            )
     return here
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -211,8 +210,7 @@ def _take_out_images(settings: Settings, source: Path, workspace: Path) -> tuple
     problems: list[Problem] = []
     containers = [source]
     if source.is_dir():
-        named = (name for _, _, names in os.walk(source) for name in names)
-        if any(map(is_readable_name, named)) or (files := list_files(source)).images:
+        if any(is_readable_name(file.name) for file in files_below(source)) or (files := list_files(source)).images:
             return None
         containers = find_containers(source)
         beside = {path.with_suffix(".idx").name for path in containers if path.suffix == ".rec"}

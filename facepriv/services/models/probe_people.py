@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from facepriv.classify.probe import IMAGES, SUBJECTS, arrays_of
 from facepriv.config import Settings
 from facepriv.own_models.stored import FOLDER, PROBE, list_probes
 from facepriv.store.records import ImageRecord
+from facepriv.trees import files_below, remove_tree
 from facepriv.wording import count, listed
 
 
@@ -80,9 +80,9 @@ def unreadable_probes(settings: Settings) -> list[Path]:
 def remove_probes(settings: Settings, names: Iterable[str]) -> None:
     """Remove probes with all their files; see `files_left` for those that could not be removed."""
     for name in names:
-        shutil.rmtree(settings.home / FOLDER / name, ignore_errors=True)
+        remove_tree(settings.home / FOLDER / name)
 
 
 def files_left(settings: Settings, names: Iterable[str]) -> list[Path]:
     """Return the files of probes that still exist."""
-    return [file for name in names for file in sorted((settings.home / FOLDER / name).rglob("*")) if file.is_file()]
+    return [file for name in names for file in sorted(files_below(settings.home / FOLDER / name))]

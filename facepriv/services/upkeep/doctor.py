@@ -38,6 +38,7 @@ from facepriv.store import (
 from facepriv.store.artifacts import TEMPLATES
 from facepriv.store.engine import Database
 from facepriv.store.inspection import find_damage
+from facepriv.trees import files_below
 from facepriv.weights.files import locate
 from facepriv.wording import count, listed, some
 
@@ -278,7 +279,7 @@ def _private(settings: Settings) -> Iterator[Path]:
     if file is not None:
         yield from sorted(file.parent.glob(f"{file.name}*"))
     yield from sorted(settings.home.glob("*.log"))
-    yield from sorted(settings.home.rglob(KEY_FILES))
+    yield from sorted(file for file in files_below(settings.home) if file.match(KEY_FILES))
     if settings.artifacts.is_dir():
         yield settings.artifacts
         yield from sorted(settings.artifacts.rglob("*"))

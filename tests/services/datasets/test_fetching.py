@@ -224,7 +224,7 @@ def test_copies_that_are_not_there(archives, tmp_path, folder):
 
 
 def test_an_archive_that_points_outside_is_refused(archives, tmp_path, home):
-    content = tgz({"../evil.jpg": b"x"})
+    content = tgz({"../evil.jpg": b"x", "good.jpg": b"x"})
     (tmp_path / "evil.tgz").write_bytes(content)
     archive = replace(archives["lfw"], files=(PublishedFile(name="evil.tgz", url=NOWHERE),))
     with pytest.raises(BadInputError) as caught:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -14,16 +15,19 @@ import pytest
 import app
 from facepriv.config import Settings
 from facepriv.schemas.requests import ImportRequest, UploadSource
+from facepriv.scratch import IMPORT, temporary_folder
 from facepriv.services.datasets import import_jobs
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.templates import job as templates_job
-from facepriv.services.upkeep.doctor import check_temporary_files
+from facepriv.services.upkeep.doctor import check_temporary_files, examine
 from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import purge
 from facepriv.store import Store
+from facepriv.trees import remove_tree
 from tests.actors import ADA
 from tests.store_examples import create, put_images
+from tests.test_trees import nest
 
 PLACES = ("tmp/import-killed", "tmp/tmpabc", "imports/0123456789abcdef", "template-imports/0123456789abcdef")
 
@@ -76,6 +80,21 @@ def test_what_a_kill_leaves_goes_with_the_next_start(
     start(store, settings, monkeypatch)
     assert [file for file in left if file.exists()] == []
     assert check_temporary_files(store, settings)[0] == "ok"
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_tree_nobody_measured_stops_neither_doctor_nor_purge(store: Store, settings: Settings, held: bool):
+    """As one that an earlier version unpacked."""
+    with temporary_folder(settings.temporary, IMPORT) if held else nullcontext(settings.temporary) as folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        nest(folder / "deep", 1500)
+        try:
+            assert {check.name for check in examine(settings) if check.status == "problem"} <= {"models", "disk"}
+            report = purge(store, settings, create(store, "other", put_images(store, b"one")).id, actor=ADA)
+            assert report.complete
+            assert (folder / "deep").exists() is held
+        finally:
+            remove_tree(folder / "deep")
 
 
 def test_uploads_that_wait_stay(store: Store, settings: Settings):
