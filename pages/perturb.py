@@ -93,7 +93,7 @@ def form(store: Store) -> None:
         label = "Guiding classifiers (guides), the main one first"
         guides = parameters.ask_among(RunRequest, "guides", label, classifiers, "run_guides", default=[main])
     with right:
-        judges = choose_judges(models, classifiers, record, method)
+        judges = choose_judges(models, classifiers, record, method, guides)
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
         other = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
@@ -143,11 +143,17 @@ def choose_method() -> type[Perturber]:
 
 
 def choose_judges(
-    models: list[ModelStatus], classifiers: list[str], record: DatasetRecord, method: type[Perturber]
+    models: list[ModelStatus],
+    classifiers: list[str],
+    record: DatasetRecord,
+    method: type[Perturber],
+    guides: list[str],
 ) -> dict[str, Any]:
     """Ask for the models that judge or guard; return them as fields of the request."""
     ask = partial(parameters.ask_among, RunRequest)
     judges = ask("classifiers", "Classifiers that judge", classifiers, "run_classifiers")
+    others = [name for name in classifiers if name not in guides]
+    jury = ask("jury", "Jury: classifiers that guide nothing", others, "run_jury", default=[], placeholder="none")
     matching, guards = [], []
     unmatched = why_not_matched(record)
     if unmatched is not None:
@@ -172,7 +178,7 @@ def choose_judges(
             key=f"run_landmarker-{method.name}",
             help=parameters.help_of(RunRequest, "landmarker"),
         )
-    return {"classifiers": judges, "matchers": matching, "guards": guards, "landmarker": landmarker}
+    return {"classifiers": judges, "jury": jury, "matchers": matching, "guards": guards, "landmarker": landmarker}
 
 
 def choose_teachers(records: dict[int, DatasetRecord], record: DatasetRecord) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.audit.jury import jury_of
 from facepriv.audit.matching.comparisons import Compare
 from facepriv.audit.matching.matching_phases import matching_phases
 from facepriv.audit.threads import no_check
@@ -85,6 +86,8 @@ class RunSetup:
     """Classes of the classifiers of other attributes than gender."""
     keep: Sequence[str] = ()
     """Classifiers whose scores were to be kept."""
+    jury: Sequence[str] = ()
+    """Classifiers that guided nothing and are reported together, too."""
 
     def classes(self, classifier: str) -> AttributeClasses:
         """Return the classes of a classifier."""
@@ -148,6 +151,7 @@ def run_result(
             for name, s in gender_scores.items()
         },
         gender_scores={name: score_histograms(s["before"], s["after"], labels) for name, s in gender_scores.items()},
+        jury=jury_of({name: columns.scores[name] for name in setup.jury}, labels, subjects),
         matching={
             name: matching_phases(t.before, t.after, subjects, t.compare, check=check) for name, t in templates.items()
         },

@@ -28,7 +28,7 @@ class ProbeClassifier(CardedModel):
         self.card = own.card
         self.attribute: str = own.description.attribute
         self._own = own
-        self._matcher_name = own.description.matcher
+        self.matcher_name = own.description.matcher
 
     def crop(self, face: Face) -> Crop:
         """Return the matcher's crop."""
@@ -46,7 +46,7 @@ class ProbeClassifier(CardedModel):
 
     @cached_property
     def _matcher(self) -> CropMatcher:
-        return crop_matcher(self._matcher_name)
+        return crop_matcher(self.matcher_name)
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:

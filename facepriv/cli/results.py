@@ -38,6 +38,9 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDoc
         "Gender error: proportion of images that a classifier assigns to the other gender than labelled",
         tables.gender_error_rows(run),
     )
+    show_table(
+        "Jury: errors of classifiers that guided nothing, with 95 % intervals over people", tables.jury_rows(run)
+    )
     show_table("Answers of classifiers that the run did not target", tables.attribute_change_rows(run))
     for name in run.gender_confusion:
         show_table(f"Confusion of {name}", tables.confusion_rows(run, name))

@@ -49,6 +49,9 @@ HELP = {
     "impostor": "Images of two different subjects (non-mated comparison, ISO/IEC 19795-1).",
     "det": "Both error rates on logarithmic scales; lower and further left is better.",
     "fmr1000": "FNMR at FMR 0.1 %: proportion of genuine pairs rejected when at most 0.1 % of impostors are accepted.",
+    "jury": "Classifiers that guided nothing, named when the run was started. The majority is that of the jurors' "
+    "answers for each image; equal votes count as half an error. Intervals are 95 %, over people. AUC 0.5 means that "
+    "women and men cannot be distinguished, below 0.5 that they are taken for each other.",
     "not_asked": "This classifier did not guide the run; of several such classifiers, the least fooled is shown.",
     "fmr": "FNMR at FMR 1 %: proportion of genuine pairs rejected when at most 1 % of impostors are accepted.",
     "lost": "Proportion of genuine pairs of an old and a new image that the matcher wrongly rejects when at most 0.1 "

@@ -187,6 +187,7 @@ def classifiers_section(result: RunResult) -> Section:
         blocks += [
             Table("gender-error", "Gender error, on the stored files", run_tables.gender_error_rows(result)),
             Figure("gender-error", "Gender error before and after", alt, gender_error_bars(result.gender_error)),
+            Table("jury", "Jury: classifiers that guided nothing, 95 % intervals", run_tables.jury_rows(result)),
         ]
     alt = "Proportion of images flipped in the file and in versions of it, as in the table"
     blocks += [

@@ -6,8 +6,8 @@ from statistics import mean
 
 from facepriv.imaging.panel import PANEL, PANEL_TITLES
 from facepriv.imaging.versions import VERSION_PHRASES
-from facepriv.presentation.run_tables import impostors, least_fooled
-from facepriv.schemas.runs import RunResult
+from facepriv.presentation.run_tables import between, impostors, least_fooled
+from facepriv.schemas.runs import Jury, RunResult
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, listed, match_rate, percent
 
@@ -27,6 +27,8 @@ def headline(result: RunResult, guide: str) -> str:
         errors = sorted(result.gender_error.items(), key=lambda item: item[0] != guide)
         changes = [f"{name} from {percent(error.before.all)} to {percent(error.after.all)}" for name, error in errors]
         sentences.append(f"Images whose gender is misjudged: {'; '.join(changes)}.")
+    if result.jury is not None:
+        sentences.append(_jury_sentence(result.jury))
     for name, change in result.attribute_changes.items():
         if change.kept and change.mean_change is not None:
             sentences.append(
@@ -44,6 +46,21 @@ def headline(result: RunResult, guide: str) -> str:
             )
     sentences.append(f"{result.failures.total:,} of {count(result.images, 'image')} failed.")
     return " ".join(sentences)
+
+
+def _jury_sentence(jury: Jury) -> str:
+    before, after = jury.majority.before, jury.majority.after
+    single = [errors.after.all.value for errors in jury.jurors.values() if errors.after.all.value is not None]
+    each = (
+        f"; single jurors misjudge {percent(min(single))} to {percent(max(single))}"
+        if len(jury.jurors) > 1 and single
+        else ""
+    )
+    return (
+        f"The majority of the jury ({listed(list(jury.jurors))}), which guided nothing, misjudges {between(after.all)} "
+        f"of the images ({percent(before.all.value)} before): {percent(after.female.value)} of those labelled female "
+        f"and {percent(after.male.value)} of those labelled male{each}."
+    )
 
 
 def _attribute_sentence(result: RunResult, guide: str) -> str:

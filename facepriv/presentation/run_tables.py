@@ -66,6 +66,25 @@ def gender_error_rows(result: RunResult) -> list[Row]:
     ]
 
 
+def jury_rows(result: RunResult) -> list[Row]:
+    """Return how the majority of the jury and each juror err, before and after, with intervals over subjects."""
+    if result.jury is None:
+        return []
+    jurors = result.jury.jurors
+    return [
+        {
+            "Juror": name,
+            "Images": phase,
+            "Gender error": between(error.all),
+            "Women": between(error.female),
+            "Men": between(error.male),
+            "AUC": with_ends(error.auc, lambda auc: f"{auc:.3f}"),
+        }
+        for name, errors in ((f"majority of {len(jurors)}", result.jury.majority), *jurors.items())
+        for phase, error in errors
+    ]
+
+
 def least_fooled(result: RunResult, *guides: str) -> tuple[str, float] | None:
     """Return which classifier errs least after the run, besides these guides and the run's, and its gender error."""
     errors = {name: error.after.all for name, error in result.gender_error.items()}
@@ -270,6 +289,10 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
             # The names of rows must be the same in all runs, whichever classifiers guided.
             change = f"{percent(error.before.all)} → {percent(error.after.all)}"
             figures[f"{title} of {name}"] = change + (" (guide)" if name in guides else "")
+    if result.jury is not None:
+        wrong = [percent(errors.all.value) for _, errors in result.jury.majority]
+        figures["Gender error of the jury's majority"] = " → ".join(wrong)
+        figures["Jury"] = ", ".join(result.jury.jurors)
     for name, answers in result.attribute_changes.items():
         figures[f"Answers of {name} unchanged"] = percent(answers.stayed) + (" (kept)" if answers.kept else "")
     for name, phases in result.matching.items():

@@ -119,6 +119,11 @@ class RunRequest(Request):
         description="Classifier that judges the images before and after; guides always do. Default: all usable gender "
         "classifiers",
     )
+    jury: tuple[str, ...] = Field(
+        default=(),
+        description="Gender classifier that sits on the jury: it judges only, and guides nothing. The run reports what "
+        "the majority of the jury says of each image, and each juror on its own. Default: no jury",
+    )
     matchers: tuple[str, ...] | None = Field(
         default=None,
         description="Matcher that checks whether people can still be recognised. Default: all usable ones",

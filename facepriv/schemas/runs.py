@@ -16,6 +16,7 @@ from facepriv.schemas.figures import (
     GenderError,
     GenderHistograms,
     Groups,
+    Interval,
     MatchingPhases,
     Rates,
     Summary,
@@ -87,6 +88,8 @@ class RunSpec(Frozen):
     panel: bool = False
     """Whether flips are judged on the panel of processed versions, too."""
     classifiers: tuple[ModelRef, ...]
+    jury: tuple[ModelRef, ...] = Field(default=(), exclude_if=lambda refs: not refs)
+    """Gender classifiers that guide nothing and are reported together, too; all of them are among the classifiers."""
     matchers: tuple[ModelRef, ...]
     detector: ModelRef
     seed: int = 0
@@ -125,6 +128,32 @@ class AttributeChange(Frozen):
     positive_before: float | None
     """Share of them that it takes for its positive class."""
     positive_after: float | None
+
+
+class JuryError(Frozen):
+    """How often a juror, or the majority of a jury, takes an image for the other gender than labelled."""
+
+    all: Interval
+    female: Interval
+    male: Interval
+    auc: Interval
+    """Chance that a man is called more male than a woman: by a juror's score, or by how many jurors say male."""
+
+
+class JuryErrors(Frozen):
+    """The same before and after."""
+
+    before: JuryError
+    after: JuryError
+
+
+class Jury(Frozen):
+    """What classifiers that guided nothing make of a run; intervals take subjects as drawn at random."""
+
+    majority: JuryErrors
+    """Of the votes of those jurors that scored an image; half the votes wrong count as half an error."""
+    jurors: dict[str, JuryErrors]
+    """Each juror on its own, at its own threshold."""
 
 
 class FailureItem(Frozen):
@@ -180,6 +209,8 @@ class RunResult(Frozen):
     """Of every classifier that tells another attribute than gender and has labels for it."""
     attribute_changes: dict[str, AttributeChange] = Field(default_factory=dict)
     """Of every classifier that was kept or tells another attribute than the guides."""
+    jury: Jury | None = None
+    """Null where the run has no jury, where nobody is labelled, and in results of before there were juries."""
     matching: dict[str, MatchingPhases]
     flipped: Rates
     """Share of judged images whose stored file every guide calls the other class than labelled: in a run on gender the

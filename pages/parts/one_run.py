@@ -126,6 +126,9 @@ def gender(run: RunRecord, result: RunResult) -> None:
         "Measured on the stored files, with the face located again, as an attacker would do. Images without a usable "
         "face do not count as errors; they are listed under Failures."
     )
+    if result.jury is not None:
+        st.subheader("Jury", help=HELP["jury"])
+        show_rows(tables.jury_rows(result))
     of = f"run {run.id}"
     figure = gender_error_bars(result.gender_error)
     show_figure(figure, f"error-{run.id}", "Gender error before and after, as above", of)

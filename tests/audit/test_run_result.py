@@ -317,3 +317,11 @@ def test_stops_and_notes_are_counted_by_image():
     assert result.kind == "visible"
     assert result.guards == ["dot"]
     assert result.learned == [learned]
+
+
+def test_a_jury_is_counted_from_the_same_scores():
+    result = result_of(IMAGES, {}, classifiers=["guide"], jury=["guide"])
+    assert result.jury is not None
+    assert result.jury.majority.after.all.value == result.gender_error["guide"].after.all
+    assert result.jury.jurors["guide"].before.female.value == result.gender_error["guide"].before.female
+    assert result_of(IMAGES, {}, classifiers=["guide"]).jury is None

@@ -37,6 +37,15 @@ def test_fields_have_the_methods_defaults(filled, visit):
             assert shown.value == field.default
 
 
+def test_guides_are_not_offered_as_jurors(filled, visit):
+    app = visit("perturb")
+    assert app.multiselect("run_guides").value == ["dlib-gender"]
+    jury = app.multiselect("run_jury")
+    assert jury.value == []
+    assert "dlib-gender" not in jury.options
+    assert "levi-hassner" in jury.options
+
+
 @pytest.mark.slow
 def test_start_follow_and_open(no_worker, visit, said, run_work):
     settings, lock = no_worker

@@ -9,7 +9,7 @@ import pytest
 from facepriv.presentation import run_sentences as sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.schemas.figures import Interval, OperatingPoint, Rates
-from facepriv.schemas.runs import LearnedItem
+from facepriv.schemas.runs import Jury, JuryError, JuryErrors, LearnedItem
 from facepriv.store import LogLine
 from tests.finished_run import Finished
 
@@ -204,6 +204,45 @@ def test_the_panel_has_a_sentence_with_its_worst_case(finished: Finished):
     assert "60.0 % in the worst case (blurred a little (0.7 pixels))" in sentence
     assert sentence in sentences.limits(result)
     assert sentences.panel_sentences(finished.run.result.model_copy(update=SOME)) == []
+
+
+def _error(value: float) -> JuryError:
+    interval = Interval(value=value, low=value / 2, high=(1 + value) / 2)
+    return JuryError(all=interval, female=interval, male=interval, auc=Interval(value=1 - value, low=None, high=None))
+
+
+JURY = Jury(
+    majority=JuryErrors(before=_error(0.02), after=_error(0.8)),
+    jurors={
+        "mine": JuryErrors(before=_error(0.02), after=_error(0.5)),
+        "yours": JuryErrors(before=_error(0.04), after=_error(0.9)),
+    },
+)
+
+
+def test_a_jury_has_rows_and_a_sentence(finished: Finished):
+    result = finished.run.result.model_copy(update={"jury": JURY})
+    rows = tables.jury_rows(result)
+    assert [(row["Juror"], row["Images"]) for row in rows] == [
+        (name, phase) for name in ("majority of 2", "mine", "yours") for phase in ("before", "after")
+    ]
+    assert rows[1]["Gender error"] == rows[1]["Women"] == rows[1]["Men"] == "80.0 % (40.0 to 90.0 %)"
+    assert rows[1]["AUC"] == "0.200"
+    assert tables.jury_rows(finished.run.result) == []
+    said = sentences.headline(result, "dlib-gender")
+    assert (
+        "The majority of the jury (mine and yours), which guided nothing, misjudges 80.0 % (40.0 to 90.0 %) of the "
+        "images (2.0 % before)" in said
+    )
+    assert "single jurors misjudge 50.0 % to 90.0 %." in said
+    assert "jury" not in sentences.headline(finished.run.result, "dlib-gender")
+    spec = finished.run.spec
+    both = {
+        row[tables.FIGURE]: row
+        for row in tables.comparison_rows([("a", spec, result), ("b", spec, finished.run.result)])
+    }
+    assert both["Gender error of the jury's majority"]["a"] == "2.0 % → 80.0 %"
+    assert both["Jury"]["b"] == "–"
 
 
 def test_what_was_learnt_and_noted(finished: Finished):

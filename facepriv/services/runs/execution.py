@@ -278,6 +278,7 @@ class RunExecution(LeasedJob):
             attribute=spec.attribute,
             others={name: classes_of(classifier) for name, classifier in self._others.items()},
             keep=[ref.name for ref in spec.keep],
+            jury=[ref.name for ref in spec.jury],
         )
         learned = self._learned_items()
         result = self.run_in_thread(

@@ -49,10 +49,12 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
     attribute = check_guides(list(guides.values())).attribute
     _check_kept(method, guides, kept)
     source = _choose_teachers(store, record, method, request, attribute)
-    judges = {**guides, **kept, **_make_classifiers(choose_classifiers(request.classifiers, images))}
     judging = choose_matchers(record, request.matchers, request.guards or ())
     by_default = judging if method.kind == "visible" and method.uses_guards else ()
     guards = tuple(dict.fromkeys(by_default if request.guards is None else request.guards))
+    jury = _make_classifiers(request.jury)
+    _check_jury(jury, method, {**guides, **kept}, guards)
+    judges = {**guides, **kept, **_make_classifiers(choose_classifiers(request.classifiers, images)), **jury}
     first, *further = map(make_reference, guides.values())
     return RunSpec(
         dataset=record.ref,
@@ -70,6 +72,7 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
         landmarker=landmarker,
         panel=request.panel,
         classifiers=tuple(map(make_reference, judges.values())),
+        jury=tuple(map(make_reference, jury.values())),
         matchers=_matcher_references([*judging, *guards]),
         detector=DETECTOR,
         seed=request.seed,
@@ -144,6 +147,37 @@ def _check_kept(
         raise BadInputError(
             f"A classifier is either turned or kept, but {listed(both)} was to be both; take it out of one of the two.",
             code="kept-guide",
+        )
+
+
+def _check_jury(
+    jury: Mapping[str, AttributeClassifier],
+    method: Perturber,
+    consulted: Mapping[str, AttributeClassifier],
+    guards: Sequence[str],
+) -> None:
+    others = [name for name, juror in jury.items() if juror.attribute != GENDER]
+    if others:
+        raise BadInputError(
+            f"A jury judges gender, but {listed(others)} {'tells' if len(others) == 1 else 'tell'} another attribute; "
+            "name gender classifiers.",
+            code="juror-of-another-attribute",
+        )
+    asked = [name for name in jury if name in consulted]
+    if asked:
+        raise BadInputError(
+            f"A juror guides nothing, but the method is to consult {listed(asked)}; leave that out of the jury, or of "
+            "the guides and of what is kept.",
+            code="juror-consulted",
+        )
+    # A method that learns turns what the guards' templates say of gender, too.
+    read = {name: getattr(juror, "matcher_name", None) for name, juror in jury.items()} if method.learns else {}
+    known = [f"{name} reads {matcher}" for name, matcher in read.items() if matcher in guards]
+    if known:
+        raise BadInputError(
+            f"A juror guides nothing, but the method also turns what templates of its guard matchers say, and "
+            f"{listed(known)}; leave that out of the jury, or name other guards.",
+            code="juror-consulted",
         )
 
 

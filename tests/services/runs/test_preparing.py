@@ -117,6 +117,30 @@ def test_the_guide_always_judges_and_nobody_twice(finished: Finished):
     assert [m.name for m in spec.matchers] == ["sface"]
 
 
+def test_jurors_judge_too(finished: Finished):
+    spec = prepare_run(finished.store, RunRequest(dataset="six", classifiers=[], jury=["levi-hassner"]))
+    assert [m.name for m in spec.jury] == ["levi-hassner"]
+    assert [m.name for m in spec.classifiers] == ["dlib-gender", "levi-hassner"]
+    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+    without = prepare_run(finished.store, RunRequest(dataset="six", classifiers=["levi-hassner"]))
+    assert "jury" not in without.model_dump(), "specs of runs without a jury stay as they were"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"jury": ["dlib-gender"]}, "juror-consulted"),
+        ({"guides": ["dlib-gender", "levi-hassner"], "jury": ["levi-hassner"]}, "juror-consulted"),
+        ({"guides": ["dlib-age@40"], "keep": ["dlib-gender"], "jury": ["dlib-gender"]}, "juror-consulted"),
+        ({"jury": ["dlib-age@40"]}, "juror-of-another-attribute"),
+    ],
+)
+def test_who_cannot_sit_on_a_jury(finished: Finished, options, code):
+    with pytest.raises(BadInputError) as caught:
+        prepare_run(finished.store, RunRequest(dataset="six", **options))
+    assert caught.value.code == code
+
+
 def test_no_judges_but_the_guide(finished: Finished):
     spec = prepare_run(finished.store, RunRequest(dataset="six", classifiers=[], matchers=[]))
     assert [m.name for m in spec.classifiers] == ["dlib-gender"]
