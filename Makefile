@@ -56,7 +56,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/algorithm1_cost.py
 	$(BIN)/python benchmarks/matcher_sensitivity.py --faces 2
 	$(BIN)/python benchmarks/perturbation_methods.py --images 16
-	$(BIN)/python benchmarks/semantic_transfer.py --demo --images 16
+	$(BIN)/python benchmarks/unseen.py demo --images 16
 
 # What runs at scale cost, as ratios measured in one run; Dask comes with what tests need.
 bench-scale: $(VENV)/.installed-dev
