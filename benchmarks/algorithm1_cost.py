@@ -106,7 +106,7 @@ def main() -> None:
     network_of: Any = network_calls(options.guide)
     if network_of is not None:
         network_of.run = network.timed(network_of.run)
-    loop.find_again = looking.timed(loop.find_again)
+    loop.look_again = looking.timed(loop.look_again)
     plain_guide = classifiers.create(options.guide)
     guide = Timed(plain_guide, scoring)
     method = Algorithm1()

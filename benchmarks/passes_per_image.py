@@ -5,7 +5,8 @@ Usage: python benchmarks/passes_per_image.py [--images N] [--methods colour-fiel
 The demo set is perturbed with every classifier and matcher that can be used here judging, then audited with the
 attackers who need no model of their own. What the method does to find its perturbation is counted apart: only the rest,
 the measuring, can be done twice for nothing. All runs in this process, whose functions are counted. Printed for each
-method and job: stored files decoded, searches for a face, and images shown to each model, a mean over the images.
+method and job: stored files decoded, searches for a face (also those among faces of the last size only), and
+images shown to each model, a mean over the images; then the CPU seconds an image, and the share of each in them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -59,19 +61,30 @@ class Here(LocalPool):
         return future
 
 
+ALL = "CPU s"
+
+
+class Counts:
+    """How often things are done, and the CPU seconds that they take; of all together under `ALL`."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+
+
 class Passes:
     """Counts of what is called, apart for what happens inside a perturbation method."""
 
     def __init__(self, method: str) -> None:
-        self.measuring: Counter[str] = Counter()
-        self.inside: Counter[str] = Counter()
+        self.measuring, self.inside = Counts(), Counts()
         self._counted = self.measuring
         self._method = type(perturbers.create(method))
 
     @contextmanager
     def counted(self) -> Iterator[None]:
         """Count within the block."""
-        places: list[tuple[Any, str, str]] = [(png, "decode", "decodes"), (acquire, "find_faces", "face searches")]
+        places: list[tuple[Any, str, str]] = [(png, "decode", "decodes")]
+        places += [(acquire, search, "face searches") for search in ("find_faces", "_find_from")]
         # Every way of scoring goes through the logits.
         places += [(type(classifiers.create(name)), "logits", name) for name in usable_classifiers()]
         places += [(type(matchers.create(name)), "embed", name) for name in usable_matchers()]
@@ -79,9 +92,11 @@ class Passes:
         patches.append(mock.patch.object(self._method, "run", self._apart(self._method.run)))
         for patch in patches:
             patch.start()
+        start = time.process_time()
         try:
             yield
         finally:
+            self.measuring.seconds[ALL] = time.process_time() - start - self.inside.seconds[ALL]
             for patch in patches:
                 patch.stop()
 
@@ -90,8 +105,9 @@ class Passes:
 
         def counting(*given: Any, **named: Any) -> Any:
             # Models are shown several images at a time; the functions are given one.
-            self._counted[what] += len(given[1]) if isinstance(owner, type) else 1
-            return function(*given, **named)
+            self._counted.calls[what] += len(given[1]) if isinstance(owner, type) else 1
+            with self._timed(what):
+                return function(*given, **named)
 
         return counting
 
@@ -99,14 +115,23 @@ class Passes:
         def apart(*given: Any, **named: Any) -> Any:
             self._counted = self.inside
             try:
-                return run(*given, **named)
+                with self._timed(ALL):
+                    return run(*given, **named)
             finally:
                 self._counted = self.measuring
 
         return apart
 
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        counted, start = self._counted, time.process_time()
+        try:
+            yield
+        finally:
+            counted.seconds[what] += time.process_time() - start
 
-def count_passes(store: Store, settings: Settings, method: str, images: int) -> dict[str, Counter[str]]:
+
+def count_passes(store: Store, settings: Settings, method: str, images: int) -> dict[str, Counts]:
     """Count what a run and an audit of it do, by job."""
     run = store.runs.get(store.runs.create(prepare_run(store, RunRequest(dataset=DEMO, method=method, limit=images))))
     of_run, of_audit = Passes(method), Passes(method)
@@ -133,7 +158,7 @@ def main() -> None:
     parser.add_argument("--methods", default="colour-field,algorithm1")
     options = parser.parse_args()
     columns = ["decodes", "face searches", *usable_classifiers(), *usable_matchers()]
-    table = Table("An image's", *columns)
+    passes, times = Table("An image's", *columns), Table("Share of the time of an image's", ALL, *columns)
     for method in options.methods.split(","):
         # A store of its own: what an earlier run has measured would not be measured again.
         with tempfile.TemporaryDirectory() as home:
@@ -141,8 +166,12 @@ def main() -> None:
             with open_store(settings) as store:
                 import_demo(store, settings)
                 for what, counts in count_passes(store, settings, method, options.images).items():
-                    table.add_row(what, *(f"{counts[column] / options.images:.2f}" for column in columns))
-    Console(width=120).print(table)
+                    passes.add_row(what, *(f"{counts.calls[column] / options.images:.2f}" for column in columns))
+                    seconds = counts.seconds[ALL]
+                    shares = [f"{counts.seconds[column] / seconds:.0%}" for column in columns]
+                    times.add_row(what, f"{seconds / options.images:.2f}", *shares)
+    for table in (passes, times):
+        Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -143,13 +143,16 @@ class Clock:
     def run(self, *args: Any, **kwargs: Any) -> Perturbation:
         """Run the method and add up."""
         before = sum(guide.seconds for guide in self._guides)
-        find, finder.find_faces = finder.find_faces, self._timed(finder.find_faces)
+        searches = {name: getattr(finder, name) for name in ("find_faces", "_find_from")}
+        for name, search in searches.items():
+            setattr(finder, name, self._timed(search))
         start = time.process_time()
         try:
             return self._run(*args, **kwargs)
         finally:
             self.all += time.process_time() - start
-            finder.find_faces = find
+            for name, search in searches.items():
+                setattr(finder, name, search)
             self.forward += sum(guide.seconds for guide in self._guides) - before
 
     def _timed(self, find: Callable[..., Any]) -> Callable[..., Any]:

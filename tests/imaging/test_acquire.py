@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facepriv.errors import FailureToAcquireError
+from facepriv.imaging import acquire as acquiring
 from facepriv.imaging.acquire import (
     DOUBLE_UP_TO,
     LANDMARKS,
@@ -13,8 +16,10 @@ from facepriv.imaging.acquire import (
     find_again,
     find_faces,
     find_faces_turned,
+    look_again,
     turned,
 )
+from facepriv.imaging.versions import VERSIONS, make_version
 
 
 def test_finds_face_and_landmarks(faces):
@@ -119,3 +124,53 @@ def test_a_photo_that_lies_on_its_side_is_turned(faces, turns):
 def test_what_shows_no_face_in_any_turn_is_not_turned():
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     assert find_faces_turned(noise) == ([], 0)
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """Whole searches made, one entry each."""
+    made = []
+    search = acquiring.find_faces
+
+    def counting(pixels):
+        made.append(pixels.shape)
+        return search(pixels)
+
+    monkeypatch.setattr(acquiring, "find_faces", counting)
+    return made
+
+
+@pytest.mark.parametrize("enlarged", [1, 2, 3])
+@pytest.mark.parametrize("version", [None, *VERSIONS])
+def test_a_look_among_faces_of_one_size_finds_what_the_whole_search_finds(faces, searches, version, enlarged):
+    for face in faces[:4]:
+        pixels = face.pixels.repeat(enlarged, axis=0).repeat(enlarged, axis=1)
+        face = acquire(pixels)
+        noise = np.random.default_rng(0).normal(0, 5, pixels.shape)
+        changed = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+        changed = changed if version is None else make_version(changed, version)
+        searches.clear()
+        seen = look_again(face, changed)
+        if enlarged > 1:
+            assert searches == [], "the whole search is for faces that are not where they were"
+        wanted = find_again(face, changed)
+        assert seen.box == wanted.box
+        np.testing.assert_array_equal(seen.landmarks, wanted.landmarks)
+        assert seen.pixels is changed
+
+
+def test_the_whole_search_decides_where_the_face_is_smaller_or_gone(faces, searches):
+    face = acquire(faces[0].pixels.repeat(3, axis=0).repeat(3, axis=1))
+    smaller = np.zeros_like(face.pixels)
+    smaller[100:400, 200:440] = faces[0].pixels
+    searches.clear()
+    assert look_again(face, smaller).box == find_again(face, smaller).box
+    assert look_again(face, np.zeros_like(face.pixels)) is None
+    assert len(searches) == 3
+
+
+def test_of_several_faces_a_look_takes_the_one_where_the_face_was(faces):
+    both = np.concatenate([faces[0].pixels, faces[2].pixels], axis=1)
+    for box, _ in find_faces(both):
+        face = replace(faces[0], pixels=both, box=box)
+        assert look_again(face, both).box == box

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.imaging.acquire import find_again
+from facepriv.imaging.acquire import look_again
 from facepriv.perturb.algorithm1.kept_score_cost import KeptScoreCost
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.robust_views import draw_jitters, make_views, score_versions
@@ -130,7 +130,7 @@ class TriangleLoop:
     def _check_file(self) -> None:
         """Find the face again in the rounded image and score it there; stop, or anchor the crops on it and go on."""
         stored = self.image.stored()
-        file_face = find_again(self._face, stored)
+        file_face = look_again(self._face, stored)
         if file_face is None:
             self.stop = "face-lost"
             return

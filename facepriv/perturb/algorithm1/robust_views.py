@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.acquire import find_again
+from facepriv.imaging.acquire import look_again
 from facepriv.imaging.moved_crop import move_crop
 from facepriv.imaging.versions import make_version
 from facepriv.perturb.algorithm1.triangle_inputs import View
@@ -96,7 +96,7 @@ def score_versions(
     """Find the face in versions of a stored image and score it there; a version without a face is left out."""
     scores = []
     for version in versions:
-        version_face = find_again(face, make_version(stored, version))
+        version_face = look_again(face, make_version(stored, version))
         if version_face is None:
             continue
         place = moved_crop(guide, version_face, size_change(version_face.pixels, stored), stored)

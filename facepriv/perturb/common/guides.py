@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.acquire import find_again
+from facepriv.imaging.acquire import look_again
 from facepriv.imaging.versions import make_version
 from facepriv.perturb.base import score_face, side_of
 from facepriv.types import AttributeClassifier, Face, Image
@@ -66,7 +66,7 @@ class Guides:
         margins = np.full((1 + len(versions), len(self.classifiers)), np.nan)
         faces: list[Face | None] = []
         for row, version in enumerate([None, *versions]):
-            version_face = find_again(face, stored if version is None else make_version(stored, version))
+            version_face = look_again(face, stored if version is None else make_version(stored, version))
             faces.append(version_face)
             if version_face is not None:
                 margins[row] = [score_face(classifier, version_face) for classifier in self.classifiers] * self.sides

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.imaging.acquire import find_again
+from facepriv.imaging.acquire import look_again
 from facepriv.perturb.common.guides import FileMargins, Guides
 from facepriv.perturb.common.least_change import least_change
 from facepriv.perturb.descent.field_input import FieldInput
@@ -286,7 +286,7 @@ class BlendSearch:
     def _similarity_excess(self) -> float:
         if not self._similarity.active:
             return 0.0
-        return self._similarity.excess(find_again(self._face, self.field.image(self.point)))
+        return self._similarity.excess(look_again(self._face, self.field.image(self.point)))
 
     def _retreat(self) -> None:
         """Go back towards the original until the matchers' floor holds."""

@@ -95,7 +95,7 @@ def test_a_face_that_a_field_hides_is_found_again_with_less_of_it(man, monkeypat
         # The first look is at the untouched file.
         return None if len(looks) == 2 else find_again(face, stored)
 
-    monkeypatch.setattr(looking, "find_again", lost_once)
+    monkeypatch.setattr(looking, "look_again", lost_once)
     done = land(man, [-2.0])
     assert np.isnan(done.trajectory).sum() == 1
     assert done.stop == "landed"

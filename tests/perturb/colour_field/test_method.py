@@ -220,7 +220,7 @@ def test_a_face_that_a_field_hides_is_found_again_with_less_of_it(faces, gallery
         # The second field goes the whole way; the first went half of it.
         return None if len(changes) == 2 and stored.shape == face.pixels.shape else find_again(face, stored)
 
-    monkeypatch.setattr(guides, "find_again", lost_once)
+    monkeypatch.setattr(guides, "look_again", lost_once)
     method = ColourField(margin=0.5, survive_jpeg90=False, survive_resize75=False, survive_mirror=False)
     (result,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0)
     assert changes[2] == pytest.approx(RETREAT * changes[1], rel=0.1)
