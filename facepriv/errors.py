@@ -39,6 +39,10 @@ class StoreError(FaceprivError, RuntimeError):
     """The database or the artifact folder cannot be used as it is."""
 
 
+class TooManyUnusedError(StoreError):
+    """So many files are used by nothing that deleting them needs a person's word."""
+
+
 class StoreBusyError(StoreError):
     """The database or the artifact store cannot be used for the moment; trying again later may work."""
 

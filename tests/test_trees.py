@@ -23,7 +23,7 @@ def nest(folder: Path, depth: int, name: str = "a") -> None:
     os.close(here)
 
 
-@pytest.mark.parametrize(("depth", "name"), [(1500, "a"), (60, "n" * 250)], ids=["recursion", "path"])
+@pytest.mark.parametrize(("depth", "name"), [(1050, "a"), (60, "n" * 250)], ids=["recursion", "path"])
 def test_a_tree_of_any_depth_is_removed(tmp_path: Path, depth: int, name: str):
     nest(tmp_path / "deep", depth, name)
     assert remove_tree(tmp_path / "deep")
@@ -31,7 +31,7 @@ def test_a_tree_of_any_depth_is_removed(tmp_path: Path, depth: int, name: str):
 
 
 def test_a_deep_tree_is_listed(tmp_path: Path):
-    nest(tmp_path / "deep", 1500)
+    nest(tmp_path / "deep", 1050)
     (tmp_path / "deep" / "b.jpg").touch()
     try:
         assert [file.name for file in files_below(tmp_path / "deep")] == ["b.jpg", "face.jpg"]

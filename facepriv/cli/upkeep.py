@@ -99,6 +99,7 @@ def retain(
 
 def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    many: Annotated[bool, typer.Option("--many", help="Delete more than 100 unused files at once.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Delete files that no data set, run or running work uses, and clear deleted rows from the database file.
@@ -108,7 +109,7 @@ def collect(
     from facepriv.services.upkeep.orphans import collect_orphans, find_orphans
 
     with opened_store() as (store, settings):
-        orphans = find_orphans(store, settings) if dry_run else collect_orphans(store, settings)
+        orphans = find_orphans(store, settings) if dry_run else collect_orphans(store, settings, many=many)
         say(*orphans.sentences)
         write_json(json_file, {"schema": "facepriv.collect/1", **asdict(orphans)})
         if not dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -12,14 +13,14 @@ from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.store import migrate
 from facepriv.store.access import AccessLog
-from facepriv.store.artifacts import ArtifactStore
+from facepriv.store.artifacts import MANY, ArtifactStore
 from facepriv.store.attempts import AttemptStore
 from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore
 from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.jobs import MAX_LOSSES, JobStore, LeaseLostError
-from facepriv.store.leftovers import Inventory, Leftovers, referred_to, take_inventory
+from facepriv.store.leftovers import Inventory, Leftovers, take_inventory
 from facepriv.store.measures import MeasureStore
 from facepriv.store.protections import ProtectionStore
 from facepriv.store.records import (
@@ -47,6 +48,7 @@ from facepriv.store.records import (
     TemplateSetRecord,
     UserRecord,
 )
+from facepriv.store.references import referred_to
 from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
@@ -103,6 +105,7 @@ class Store:
         self._database = database
         self.artifacts = artifacts
         self._leftovers = Leftovers(database, artifacts)
+        self.ownership = self._leftovers.ownership
         self.datasets = DatasetStore(database, self._leftovers)
         self.jobs = JobStore(database)
         self.template_sets = TemplateSetStore(database, artifacts, self._leftovers)
@@ -129,16 +132,28 @@ class Store:
         files_older_than
             How long ago a file must have been put. A writer puts a file before it commits the row that refers to it,
             so this must be longer than a batch of an import or an image of a run takes.
+
+        Raises
+        ------
+        TooManyUnusedError
+            If more than `MANY` files were unused; none of them is removed then.
+        StoreError
+            If the artifacts are another database's; nothing is cleared away then.
         """
+        self.ownership.require()
         put_before = time.time() - files_older_than.total_seconds()
         self.datasets.collect_abandoned(imports_older_than)
         self.template_sets.collect_abandoned(imports_older_than)
         return self._collect(put_before)
 
-    def collect_now(self) -> int:
-        """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`."""
+    def collect_now(self, *, many: bool = False) -> int:
+        """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`.
+
+        Raises as `collect` does; ``many`` says that any number may go.
+        """
+        self.ownership.require()
         self.datasets.collect_abandoned()
-        return self._collect(self._leftovers.unclaimed_before())
+        return self._collect(self._leftovers.unclaimed_before(), many=many)
 
     def take_inventory(self) -> Inventory:
         """Compare what rows refer to with the files that are there."""
@@ -169,10 +184,12 @@ class Store:
             )
         return "The database file was rewritten and its journal emptied, so nothing deleted can be read there."
 
-    def _collect(self, put_before: float) -> int:
+    def _collect(self, put_before: float, *, many: bool = False) -> int:
         self._leftovers.forget_measures()
         with self._database.reading() as session:
-            return self.artifacts.sweep(lambda hashes: referred_to(session, hashes), put_before=put_before)
+            return self.artifacts.sweep(
+                lambda hashes: referred_to(session, hashes), put_before=put_before, most=math.inf if many else MANY
+            )
 
     def close(self) -> None:
         """Close the connections to the database."""

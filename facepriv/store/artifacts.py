@@ -11,12 +11,16 @@ from io import BufferedReader
 from itertools import islice
 from typing import ClassVar, final
 
-from facepriv.errors import StoreError
+from facepriv.errors import StoreError, TooManyUnusedError
 
 IMAGE, LEARNED, TEMPLATES = ".png", ".npz", ".npy"
 RECORDS = LEARNED
 SUFFIXES = (IMAGE, LEARNED, TEMPLATES)
 """What is kept: images; arrays that a method has learnt, and of whom templates are; templates, one in each row."""
+IDENTITY = "installation-id"
+"""Name of what says, below a store's location, which database the artifacts belong to."""
+MANY = 100
+"""So many unused files at once may be what killed work left; more point to a database that lost its rows."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _BATCH = 200
@@ -131,7 +135,17 @@ class ArtifactStore(ABC):
         """Return the names of what writes under way, or interrupted ones, have put aside; in order."""
         return ()
 
-    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
+    @abstractmethod
+    def identity(self) -> str | None:
+        """Return the id of the database that the artifacts belong to, or None; raises as `get`."""
+
+    @abstractmethod
+    def claim(self, identity: str) -> None:
+        """Say which database the artifacts belong to, unless that is said already; raises as `put`."""
+
+    def sweep(
+        self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float, most: float = math.inf
+    ) -> int:
         """Remove unwanted artifacts and what interrupted writes left behind.
 
         Parameters
@@ -142,17 +156,33 @@ class ArtifactStore(ABC):
             Only what was last put before this time, in seconds since 1970. Writers put an artifact before they commit
             the row that refers to it, so all rows of what was put before it must have been committed. A time and no
             age, so that it does not move on while the caller or a sweep takes its time.
+        most
+            How many unwanted artifacts there may be at most; if there are more, none is removed.
 
         Returns
         -------
         int
             How many were removed.
+
+        Raises
+        ------
+        TooManyUnusedError
+            If there are more than ``most``.
         """
-        removed = 0
+        unwanted: list[str] = []
         old = (name for name, put_at in self._entries() if put_at < put_before)
         while batch := [*islice(old, _BATCH)]:
-            kept = wanted([_parts(name)[0] for name in batch])
-            removed += sum(self._remove(name, put_before) for name in batch if _parts(name)[0] not in kept)
+            unwanted += _others(batch, wanted)
+        if len(unwanted) > most:
+            raise TooManyUnusedError(
+                f"{len(unwanted):,} files in {self.location} are used by nothing, far more than killed work leaves, so "
+                "none was deleted; make sure that no data set is missing, restore a backup of the database if one is, "
+                "and else delete them with: facepriv collect --many"
+            )
+        removed = 0
+        left = iter(unwanted)
+        while batch := [*islice(left, _BATCH)]:
+            removed += sum(self._remove(name, put_before) for name in _others(batch, wanted))
         return removed
 
     @abstractmethod
@@ -198,6 +228,11 @@ def artifact_name(sha256: str, suffix: str) -> str:
             f"An artifact is named by 64 hexadecimal digits and a suffix like .png, not {sha256 + suffix!r}."
         )
     return sha256 + suffix
+
+
+def _others(names: Sequence[str], wanted: Callable[[Sequence[str]], Container[str]]) -> list[str]:
+    kept = wanted([_parts(name)[0] for name in names])
+    return [name for name in names if _parts(name)[0] not in kept]
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -41,7 +41,7 @@ from facepriv.scratch import remove_left, temporary_folder
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import sync
-from facepriv.store.rows import AttemptRow, SessionRow, UtcDateTime
+from facepriv.store.rows import AttemptRow, InstallationRow, SessionRow, UtcDateTime
 
 REFERRING = (
     ("images", "artifact_sha256"),
@@ -54,6 +54,7 @@ REFERRING = (
 UNFINISHED = ".facepriv-backup-"
 """What the names of folders begin with, beside the file, in which a backup is written."""
 _REVISION = "alembic_version"
+_OF_NO_DATA = (_REVISION, InstallationRow.__tablename__)
 _BATCH = 500
 
 
@@ -137,6 +138,8 @@ def copy_rows(source: Connection, target: Connection) -> None:
     """Copy every row, and which ids were given last, into the empty tables of a database of the same revision."""
     tables = describe_tables(source)
     for table in tables.sorted_tables:
+        if table.name == InstallationRow.__tablename__:
+            target.execute(delete(table))  # what the migration has made
         # In the order of their keys, so that a set comes before those that were made from it.
         query = select(table).order_by(*table.primary_key).execution_options(yield_per=_BATCH)
         for rows in source.execute(query).mappings().partitions():
@@ -251,7 +254,7 @@ def _make_room(connection: Connection, where: str) -> None:
     tables = MetaData()
     tables.reflect(connection)
     for table in tables.sorted_tables:
-        if table.name != _REVISION and connection.execute(select(table).limit(1)).first() is not None:
+        if table.name not in _OF_NO_DATA and connection.execute(select(table).limit(1)).first() is not None:
             raise StoreError(
                 f"A backup is restored into a new database only, but {where} holds data; name another with "
                 "FACEPRIV_HOME or FACEPRIV_DATABASE_URL."

@@ -19,7 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, select_fields, values_of
-from facepriv.store.leftovers import Leftovers, references
+from facepriv.store.leftovers import Leftovers
 from facepriv.store.names import check_name
 from facepriv.store.protections import delete_trials, trials_of
 from facepriv.store.records import (
@@ -35,6 +35,7 @@ from facepriv.store.records import (
     NewImage,
     UnfinishedImport,
 )
+from facepriv.store.references import references
 from facepriv.store.rows import (
     AuditRow,
     CorrectionRow,
@@ -280,8 +281,11 @@ class DatasetStore:
         BadInputError
             If the name cannot be used (code ``bad-name``) or is taken (``name-taken``), at the start or, when
             another import of the same name finished first, at the end.
+        StoreError
+            If the artifacts are another database's.
         """
         check_name(new.name, "data set")
+        self._leftovers.ownership.require()
         importer = secrets.token_hex(8)
         with self._database.writing() as session:
             _refuse_taken(session, new.name)
@@ -566,9 +570,10 @@ class DatasetStore:
         Raises
         ------
         StoreError
-            If a run or an audit on it is being worked on. Also if a file cannot be removed, when the data set is gone
-            already; `Store.collect` takes the file later.
+            If a run or an audit on it is being worked on, or the artifacts are another database's. Also if a file
+            cannot be removed, when the data set is gone already; `Store.collect` takes the file later.
         """
+        self._leftovers.ownership.require()
         # Alone: no run or audit of it is created, and none is claimed, between looking and deleting.
         with self._database.writing(alone=True) as session:
             gone = _holdings(session, dataset_id)

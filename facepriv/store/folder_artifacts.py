@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import tempfile
 import uuid
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from facepriv.errors import StorageFullError, StoreError
-from facepriv.store.artifacts import IMAGE, ArtifactStore, artifact_name, is_artifact, place
+from facepriv.store.artifacts import IDENTITY, IMAGE, ArtifactStore, artifact_name, is_artifact, place
 
 _TEMPORARY = ".tmp-"
 _FIRST_SHARD = "00"
@@ -44,14 +45,32 @@ class FolderArtifacts(ArtifactStore):
         """Return the names of temporary files."""
         return [file.name for file in self._temporary()]
 
-    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
+    def identity(self) -> str | None:
+        """Return what the file ``installation-id`` says, or None where there is none."""
+        try:
+            return (self.folder / IDENTITY).read_text(encoding="ascii", errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._unreadable(IDENTITY, error) from error
+
+    def claim(self, identity: str) -> None:
+        """Write the file ``installation-id``, unless it is there."""
+        with self._writing():
+            if self.identity() is None:
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _write_new(self.folder / IDENTITY, f"{identity}\n".encode())
+
+    def sweep(
+        self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float, most: float = math.inf
+    ) -> int:
         """Remove unwanted files and what interrupted writes left behind; see `ArtifactStore.sweep`."""
         with self._writing():
             left_behind = sum(_take_away(file, put_before) for file in self._temporary())
-        return left_behind + super().sweep(wanted, put_before=put_before)
+        return left_behind + super().sweep(wanted, put_before=put_before, most=most)
 
     def _temporary(self) -> list[Path]:
-        return sorted(self.folder.glob(f"[0-9a-f][0-9a-f]/{_TEMPORARY}*"))
+        return sorted([*self.folder.glob(f"{_TEMPORARY}*"), *self.folder.glob(f"[0-9a-f][0-9a-f]/{_TEMPORARY}*")])
 
     def _path(self, name: str) -> Path:
         return self.folder / place(name)
@@ -87,7 +106,7 @@ class FolderArtifacts(ArtifactStore):
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(place(name), error) from error
 
     def _read(self, name: str) -> bytes | None:
         try:
@@ -95,10 +114,10 @@ class FolderArtifacts(ArtifactStore):
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(place(name), error) from error
 
-    def _unreadable(self, name: str, error: OSError) -> StoreError:
-        return StoreError(f"The artifact {self._path(name)} cannot be read ({error.strerror}); check its permissions.")
+    def _unreadable(self, below: str, error: OSError) -> StoreError:
+        return StoreError(f"The file {self.folder / below} cannot be read ({error.strerror}); check its permissions.")
 
     def _remove(self, name: str, put_before: float) -> bool:
         with self._writing():

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Integer, Subquery, cast, delete, exists, func, null, or_, select, union, union_all
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
-from facepriv.store.rows import (
-    DatasetRow,
-    ImageRow,
-    JobRow,
-    LearningRow,
-    MeasureRow,
-    RunImageRow,
-    RunRow,
-    TemplateSetRow,
-)
+from facepriv.store.ownership import Ownership
+from facepriv.store.references import references, referred_to
+from facepriv.store.rows import DatasetRow, ImageRow, JobRow, MeasureRow, RunImageRow, TemplateSetRow
 
 UNCOMMITTED_SECONDS = 1800.0
 """How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
@@ -41,12 +34,13 @@ class Leftovers:
     that is not ready) before their first file, and putting a file renews its time. So while one of them is under way,
     files put since `UNCOMMITTED_SECONDS` before its last sign of life stay, and `Store.collect` takes them later; while
     none is, all others go at once. Removing happens inside a writing transaction that is alone: none of them can begin
-    meanwhile.
+    meanwhile. Nothing goes where the artifacts are another database's, see `Ownership`.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database
         self._artifacts = artifacts
+        self.ownership = Ownership(database, artifacts)
 
     def remove(self, hashes: Iterable[str | None]) -> int:
         """Remove the files of these hashes that nobody else needs, and give how many; the rows must be gone already.
@@ -54,9 +48,12 @@ class Leftovers:
         Raises
         ------
         StoreError
-            If a file cannot be removed, once all others are gone; those left are taken by `Store.collect`.
+            If a file cannot be removed, once all others are gone; those left are taken by `Store.collect`. If the
+            artifacts are another database's, when nothing is removed.
         """
         names = sorted({sha256 for sha256 in hashes if sha256 is not None})
+        if names:
+            self.ownership.require()
         removed = 0
         refused: StoreError | None = None
         for start in range(0, len(names), _BATCH):
@@ -127,38 +124,6 @@ def take_inventory(database: Database, artifacts: ArtifactStore) -> Inventory:
         half_written=tuple(artifacts.half_written()),
         missing={name: frozenset(missing[name]) for name in sorted(missing)},
     )
-
-
-def references() -> Subquery:
-    """Return all references to artifacts, as ``dataset_id``, ``name``, ``run_id`` and ``artifact_sha256``.
-
-    ``name`` is the data set's, import's or template set's; ``run_id`` is NULL for an untouched image and for templates.
-    ``dataset_id`` is 0 for templates that were not made from a data set.
-    """
-    untouched = cast(null(), Integer).label("run_id")
-    kept = select(DatasetRow.id.label("dataset_id"), DatasetRow.name, untouched, ImageRow.artifact_sha256).join(
-        ImageRow, ImageRow.dataset_id == DatasetRow.id
-    )
-    perturbed, learnt = (
-        select(DatasetRow.id, DatasetRow.name, RunRow.id, table.artifact_sha256)
-        .join(RunRow, RunRow.dataset_id == DatasetRow.id)
-        .join(table, table.run_id == RunRow.id)
-        for table in (RunImageRow, LearningRow)
-    )
-    # A set that came as templates is of no data set, which is not the same as of an unknown one.
-    of_set = func.coalesce(TemplateSetRow.dataset_id, 0)
-    rows, records = (
-        select(of_set, TemplateSetRow.name, untouched, column)
-        for column in (TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256)
-    )
-    return union_all(kept, perturbed, learnt, rows, records).subquery()
-
-
-def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
-    """Return those of some hundred hashes that a row of any data set, import, run or template set refers to."""
-    columns = [row.artifact_sha256 for row in (ImageRow, RunImageRow, LearningRow)]
-    columns += [TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256]
-    return frozenset(session.scalars(union(*(select(column).where(column.in_(hashes)) for column in columns))))
 
 
 def _committed_before(session: Session) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from facepriv.errors import BadInputError, StoreError
-from facepriv.store.artifacts import ArtifactStore, artifact_name, is_artifact, place
+from facepriv.store.artifacts import IDENTITY, ArtifactStore, artifact_name, is_artifact, place
 from facepriv.store.remote_faults import as_store_error, is_no_place, is_transient
 
 PATIENCE_SECONDS = 20.0
@@ -82,6 +82,18 @@ class RemoteArtifacts(ArtifactStore):
     def location(self) -> str:
         """The URL."""
         return self._url
+
+    def identity(self) -> str | None:
+        """Return what the object ``installation-id`` says, or None where there is none."""
+        with suppress(FileNotFoundError):
+            data: bytes = self._persist(lambda files, root: files.cat_file(f"{root}/{IDENTITY}"))
+            return data.decode(errors="replace").strip()
+        return None
+
+    def claim(self, identity: str) -> None:
+        """Put the object ``installation-id``, unless it is there."""
+        if self.identity() is None:
+            self._persist(lambda files, root: files.pipe_file(f"{root}/{IDENTITY}", f"{identity}\n".encode()))
 
     def _write(self, name: str, data: bytes) -> None:
         self._persist(lambda files, root: files.pipe_file(f"{root}/{place(name)}", data))

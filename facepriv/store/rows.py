@@ -631,6 +631,14 @@ class AttemptRow(Base):
     at: Mapped[datetime] = mapped_column(index=True)
 
 
+class InstallationRow(Base):
+    """The one row that says which database this is; the place of its artifacts bears the same id."""
+
+    __tablename__ = "installation"
+
+    identity: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
 class ShareRow(Numbered, Base):
     """Results of a run or an audit, shown to whoever has the link, or to one officer with an account.
 

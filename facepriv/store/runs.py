@@ -202,9 +202,10 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         Raises
         ------
         StoreError
-            If a worker is at it. Also if a file cannot be removed, when the run is gone already; `Store.collect` takes
-            the file later.
+            If a worker is at it, or the artifacts are another database's. Also if a file cannot be removed, when the
+            run is gone already; `Store.collect` takes the file later.
         """
+        self._leftovers.ownership.require()
         images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id == run_id)
         with self._database.writing(alone=True) as session:

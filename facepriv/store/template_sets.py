@@ -80,7 +80,10 @@ class TemplateSetStore:
             together.
         UnknownNameError
             If what it was made from is gone.
+        StoreError
+            If the artifacts are another database's.
         """
+        self._leftovers.ownership.require()
         number, width = _check_content(content)
         check_name(new.name, "template set")
         labels = np.asarray(content.labels)
@@ -210,8 +213,10 @@ class TemplateSetStore:
     def delete(self, set_id: int) -> TemplateSetRecord:
         """Remove a set, and those that were made from it, with their files and the trials of protections on them.
 
-        Raises StoreError if a worker is at such a trial, or if a file cannot be removed, when they are gone already.
+        Raises StoreError if a worker is at such a trial or the artifacts are another database's, or if a file cannot be
+        removed, when they are gone already.
         """
+        self._leftovers.ownership.require()
         record = self.get(set_id)
         hashes = self._remove(record.id)
         self._leftovers.remove(hashes)

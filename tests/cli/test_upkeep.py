@@ -171,6 +171,7 @@ def test_the_doctor(terminal: Terminal):
     assert {check["name"]: check["status"] for check in checks if check["name"] not in ("models", "disk")} == {
         "database": "ok",
         "database content": "ok",
+        "ownership": "ok",
         "artifact files": "ok",
         "orphans": "ok",
         "temporary files": "ok",

@@ -65,6 +65,11 @@ def is_empty(settings: Settings) -> bool:
         return migrate.condition(session.connection()) == ("empty", "")
 
 
+def but_its_id(rows: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what an older database gets only when it is upgraded."""
+    return {table: what for table, what in rows.items() if table != "installation"}
+
+
 def what_lasts(settings: Settings) -> dict[str, Any]:
     """Return every row but those that end when a backup is restored."""
     return {table: rows for table, rows in everything(settings).items() if table not in ("sessions", "attempts")}
@@ -288,7 +293,7 @@ def test_an_older_database_is_backed_up_as_it_is_and_upgraded_when_restored(
     settings = settings_for(target)
     assert restored(file, settings) == "0001"
     migrate.upgrade(older.database_url)
-    assert what_lasts(settings) == what_lasts(older)
+    assert but_its_id(what_lasts(settings)) == but_its_id(what_lasts(older))
     with opened(settings) as database, database.reading() as session:
         assert migrate.condition(session.connection()) == ("current", next_revision)
 
@@ -311,7 +316,7 @@ def test_an_older_postgresql_database_is_backed_up_as_it_is(
     settings = Settings(home=tmp_path / "home")
     assert restored(file, settings) == "0001"
     migrate.upgrade(stored.database_url)
-    assert what_lasts(settings) == what_lasts(stored)
+    assert but_its_id(what_lasts(settings)) == but_its_id(what_lasts(stored))
 
 
 @pytest.mark.parametrize("kind", KINDS)

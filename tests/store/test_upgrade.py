@@ -64,7 +64,7 @@ def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
     before = everything(stored)
     migrate.upgrade(stored.database_url)
     after = everything(stored)
-    assert after.keys() - before.keys() == {"corrections", "image_origins", "left_out"} | {
+    assert after.keys() - before.keys() == {"corrections", "image_origins", "installation", "left_out"} | {
         "protections",
         "template_sets",
         "weights",

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from facepriv.config import Settings
 from facepriv.datasets.preview import preview_document
-from facepriv.errors import BadInputError, FaceprivError, StoreError, UnknownNameError
+from facepriv.errors import BadInputError, FaceprivError, StoreError, TooManyUnusedError, UnknownNameError
 from facepriv.measures.faults import log_fault
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.services.datasets import uploads
@@ -340,7 +340,8 @@ def _discard_rows(store: Store, name: str, job_id: int) -> None:
         for left in store.datasets.unfinished():
             if left.name == name:
                 store.datasets.discard(left.resume_key, name)
-        store.collect_now()
+        with suppress(TooManyUnusedError):
+            store.collect_now()
 
 
 def new_folder(settings: Settings) -> AbstractContextManager[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from facepriv.datasets.problems import problem_names, summarise_problems
 from facepriv.datasets.reading import ReadResult, find_limits
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
-from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
+from facepriv.errors import BadInputError, FailureToAcquireError, TooManyUnusedError, UnknownNameError
 from facepriv.imaging.acquire import Found, Several, choose_face, find_faces_turned, turned
 from facepriv.imaging.decode import decode
 from facepriv.imaging.file_formats import is_readable_name
@@ -405,7 +405,8 @@ def discard_import(store: Store, name: str, silent_for: timedelta = SILENT_FOR) 
         )
     for key in {one.resume_key for one in interrupted}:
         store.datasets.discard(key, name)
-    store.collect_now()
+    with suppress(TooManyUnusedError):  # its own files are gone; what others left stays
+        store.collect_now()
     return sum(one.images for one in interrupted)
 
 

@@ -32,13 +32,14 @@ def remove_left_behind(store: Store, settings: Settings) -> int:
 
 
 def _places(store: Store, settings: Settings) -> Iterator[_Place]:
-    def is_queued(kind: str, folder: str) -> bool:
+    def is_needed(kind: str, folder: str) -> bool:
         jobs = store.jobs.list(kinds=[kind], limit=_MANY)
-        return any(json.loads(job.request).get("folder") == folder for job in jobs if job.state != "complete")
+        is_queued = any(json.loads(job.request).get("folder") == folder for job in jobs if job.state != "complete")
+        return is_queued or not store.ownership.holds()  # a wrong database knows of no job
 
     yield settings.temporary, "", lambda name: False
     yield settings.home / FOLDER, NEW, lambda name: False
     for name in kinds.names():
         staging = kinds.create(name).staging
         if staging:
-            yield settings.home / staging, "", partial(is_queued, name)
+            yield settings.home / staging, "", partial(is_needed, name)

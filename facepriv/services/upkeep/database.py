@@ -14,6 +14,9 @@ from facepriv.store.inspection import inspect_database
 from facepriv.types import Actor
 from facepriv.wording import count, listed
 
+KNOWS_AN_ID = "0005"
+"""Revision from which a database, and so a backup, has an id."""
+
 
 def check_database(settings: Settings) -> str:
     """Check revision and integrity of the database, and give a sentence on both and on what it holds.
@@ -51,6 +54,8 @@ def restore_database(settings: Settings, file: Path, *, actor: Actor) -> str:
             needed = artifacts_needed(session.connection())
         where = database.where
     with open_store(settings) as store:
+        if revision < KNOWS_AN_ID:
+            store.ownership.take_over()
         store.access.record(actor, "database-restored", detail=file.name)
         missing = needed.difference(sha256 for sha256, _ in store.artifacts.list())
     upgraded = "" if revision == migrate.head() else f", upgraded from revision {revision} to {migrate.head()}"

@@ -35,7 +35,7 @@ from facepriv.store import (
     open_artifacts,
     open_store,
 )
-from facepriv.store.artifacts import TEMPLATES
+from facepriv.store.artifacts import MANY, TEMPLATES
 from facepriv.store.engine import Database
 from facepriv.store.inspection import find_damage
 from facepriv.trees import files_below
@@ -96,6 +96,7 @@ def examine(
             add("database content", lambda: check_content(settings))
         if store is not None:
             stock = cache(store.take_inventory)
+            add("ownership", lambda: check_ownership(store))
             add("artifact files", lambda: check_files(stock()))
             add("orphans", lambda: check_orphans(stock()))
             add("temporary files", lambda: check_temporary_files(store, settings))
@@ -147,6 +148,13 @@ def check_content(settings: Settings) -> Finding:
     return "ok", "Pages, indexes and references between rows are intact."
 
 
+def check_ownership(store: Store) -> Finding:
+    """Check that the artifacts are those of the database."""
+    if store.ownership.holds():
+        return "ok", "Database and artifacts belong together."
+    return "problem", store.ownership.sentence
+
+
 def check_files(stock: Inventory) -> Finding:
     """Check that every file that rows refer to exists."""
     if not stock.missing:
@@ -162,6 +170,11 @@ def check_orphans(stock: Inventory) -> Finding:
     """Check for files that nothing refers to."""
     if not stock.orphans:
         return "ok", "No file is unused."
+    if len(stock.orphans) > MANY:
+        return "problem", (
+            f"{count(len(stock.orphans), 'unused file')} of {len(stock.files):,}, far more than killed work leaves. If "
+            "a data set is missing, restore a backup of the database, else delete with: facepriv collect --many"
+        )
     return "notice", (
         f"{count(len(stock.orphans), 'unused file')}. Once no import or run is active, delete with: facepriv collect"
     )

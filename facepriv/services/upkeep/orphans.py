@@ -50,14 +50,16 @@ def find_orphans(store: Store, settings: Settings) -> Collected:
     )
 
 
-def collect_orphans(store: Store, settings: Settings) -> Collected:
+def collect_orphans(store: Store, settings: Settings, *, many: bool = False) -> Collected:
     """Delete what `find_orphans` finds, except what active work may need, and what interrupted imports left.
 
-    Raises StoreError if a file cannot be deleted.
+    Raises StoreError if a file cannot be deleted, or the artifacts are another database's, and TooManyUnusedError if
+    more unused files were there than killed work leaves and not ``many`` may go.
     """
+    store.ownership.require()
     store.datasets.collect_abandoned()
     before, left = store.take_inventory(), find_left_behind(store, settings)
-    removed = store.collect_now() + remove_left_behind(store, settings)
+    removed = remove_left_behind(store, settings) + store.collect_now(many=many)
     after = store.take_inventory()
     return Collected(
         orphans=(*without_row(before), *left),

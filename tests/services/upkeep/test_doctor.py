@@ -47,6 +47,7 @@ def test_all_is_well(settings: Settings) -> None:
     assert [name for name in checks if name != "models"] == [
         "database",
         "database content",
+        "ownership",
         "artifact files",
         "orphans",
         "temporary files",
