@@ -37,6 +37,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.scratch import spooling_into
+from facepriv.services.jobs.interrupted_purges import finish_purges
 from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
@@ -62,6 +63,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     introduce_provider()
     with suppress(FaceprivError, OSError):  # the server does not depend on it, and `facepriv doctor` names it
         await asyncio.to_thread(remove_left_behind, store(), get_settings())
+        await asyncio.to_thread(finish_purges, store(), get_settings())
     await asyncio.to_thread(ensure_worker, get_settings())
     yield {}
 

@@ -123,7 +123,7 @@ class Store:
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)
     ) -> int:
-        """Clear away interrupted imports with their files, then files that no row refers to; return how many of these.
+        """Clear away interrupted imports, and files that no row refers to; return how many of these.
 
         Parameters
         ----------
@@ -141,10 +141,11 @@ class Store:
             If the artifacts are another database's; nothing is cleared away then.
         """
         self.ownership.require()
+        removed = self._leftovers.finish()
         put_before = time.time() - files_older_than.total_seconds()
         self.datasets.collect_abandoned(imports_older_than)
         self.template_sets.collect_abandoned(imports_older_than)
-        return self._collect(put_before)
+        return removed + self._collect(put_before)
 
     def collect_now(self, *, many: bool = False) -> int:
         """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`.
@@ -152,8 +153,9 @@ class Store:
         Raises as `collect` does; ``many`` says that any number may go.
         """
         self.ownership.require()
+        removed = self._leftovers.finish()
         self.datasets.collect_abandoned()
-        return self._collect(self._leftovers.unclaimed_before(), many=many)
+        return removed + self._collect(self._leftovers.unclaimed_before(), many=many)
 
     def take_inventory(self) -> Inventory:
         """Compare what rows refer to with the files that are there."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select, text
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facepriv.store.engine import Database
 from facepriv.store.fields import matching, record_of
@@ -30,6 +30,8 @@ _BATCH = 1000
 SELDOM_SECONDS = 60.0
 """For how long equal refusals of strangers are summed up to one line."""
 _MOST_SELDOM = 1000
+PURGE_BEGUN = "purge-begun"
+"""What deletes the rows of a purge is called in the log; another line tells the outcome."""
 START = "0" * 64
 """Stands for the hash of the line before the first."""
 
@@ -61,22 +63,7 @@ class AccessLog:
     def record(self, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord:
         """Add a line with the present time; once this returns, the line survives a power cut."""
         with self._database.writing() as session:
-            if self._database.kind == "postgresql":
-                # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
-                session.execute(text(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})"))
-            last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
-            row = AccessRow(
-                at=datetime.now(UTC),
-                actor=actor.name,
-                origin=actor.origin,
-                action=action,
-                subject=subject,
-                detail=detail,
-            )
-            row.chain_sha256 = _link_sha256(last or START, row)
-            session.add(row)
-            session.flush()
-            return _record(row)
+            return add_line(session, actor, action, subject, detail)
 
     def record_seldom(self, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord | None:
         """Add a line unless the same was added less than `SELDOM_SECONDS` ago by this process.
@@ -141,6 +128,20 @@ class AccessLog:
                 if expected and previous.startswith(expected.lower()):
                     expected_at = row.id
         return ChainState(lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at)
+
+
+def add_line(session: Session, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord:
+    """Add a line in a transaction, with which it is kept or undone."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
+        session.execute(text(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})"))
+    last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
+    said = {"action": action, "subject": subject, "detail": detail}
+    row = AccessRow(at=datetime.now(UTC), actor=actor.name, origin=actor.origin, **said)
+    row.chain_sha256 = _link_sha256(last or START, row)
+    session.add(row)
+    session.flush()
+    return _record(row)
 
 
 def _link_sha256(previous: str, row: AccessRow) -> str:

@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.store.access import PURGE_BEGUN, add_line
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, select_fields, values_of
-from facepriv.store.leftovers import Leftovers
+from facepriv.store.leftovers import Leftovers, doom
 from facepriv.store.names import check_name
 from facepriv.store.protections import delete_trials, trials_of
 from facepriv.store.records import (
@@ -54,7 +55,7 @@ from facepriv.store.rows import (
     ShareRow,
     TemplateSetRow,
 )
-from facepriv.types import GENDER_NAMES, Problem, ProtocolPair
+from facepriv.types import GENDER_NAMES, Actor, Problem, ProtocolPair
 from facepriv.wording import some
 
 _BATCH = 200
@@ -564,8 +565,10 @@ class DatasetStore:
                     shared.setdefault(name, set()).add(sha256)
         return {name: frozenset(shared[name]) for name in sorted(shared)}
 
-    def delete(self, dataset_id: int) -> Holdings:
+    def delete(self, dataset_id: int, *, purged_by: Actor | None = None) -> Holdings:
         """Remove a data set with all that `holdings` names, the problems of its import, and measures of its images.
+
+        Who purges it is in the access log if and only if the rows are gone.
 
         Raises
         ------
@@ -588,6 +591,9 @@ class DatasetStore:
             delete_trials(session, *made)
             session.execute(delete(TemplateSetRow).where(TemplateSetRow.id.in_(made)))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
+            doom(session, gone.artifacts)
+            if purged_by is not None:
+                add_line(session, purged_by, PURGE_BEGUN, f"dataset {dataset_id}")
         self._leftovers.remove(gone.artifacts)
         return gone
 
@@ -625,6 +631,7 @@ class DatasetStore:
             ids = select(DatasetRow.id).where(*unfinished)
             files = session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id.in_(ids))).all()
             gone = session.scalars(delete(DatasetRow).where(*unfinished).returning(DatasetRow.id)).all()
+            doom(session, [*files, *unwritten])
         self._leftovers.remove({*files, *unwritten})
         return len(gone)
 

@@ -165,7 +165,10 @@ def put_rows(session: Session, table: type[DeclarativeBase], rows: Sequence[Mapp
     statement = (sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert)(table)
     keys = [column.name for column in inspect(table).primary_key]
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
+    if others:
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
+    else:
+        session.execute(statement.on_conflict_do_nothing(index_elements=keys), rows)
 
 
 def _without_secrets(url: URL) -> str:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
-from facepriv.store.engine import Database
+from facepriv.store.engine import Database, put_rows
 from facepriv.store.ownership import Ownership
 from facepriv.store.references import references, referred_to
-from facepriv.store.rows import DatasetRow, ImageRow, JobRow, MeasureRow, RunImageRow, TemplateSetRow
+from facepriv.store.rows import DatasetRow, DoomedFileRow, ImageRow, JobRow, MeasureRow, RunImageRow, TemplateSetRow
 
 UNCOMMITTED_SECONDS = 1800.0
 """How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
@@ -63,14 +63,26 @@ class Leftovers:
                 kept = referred_to(session, batch)
                 gone = [sha256 for sha256 in batch if sha256 not in kept]
                 session.execute(delete(MeasureRow).where(MeasureRow.artifact_sha256.in_(gone)))
+                done = [*kept]
                 for sha256 in gone:
                     try:
-                        removed += any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
+                        is_removed = any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
                     except StoreError as error:
                         refused = refused or error
+                        continue
+                    removed += is_removed
+                    if is_removed or until == math.inf:
+                        done.append(sha256)
+                session.execute(delete(DoomedFileRow).where(DoomedFileRow.sha256.in_(done)))
         if refused is not None:
             raise refused
         return removed
+
+    def finish(self) -> int:
+        """Remove the files that interrupted deletions have left, as `remove` does."""
+        with self._database.reading() as session:
+            doomed = session.scalars(select(DoomedFileRow.sha256)).all()
+        return self.remove(doomed)
 
     def unclaimed_before(self) -> float:
         """Return the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
@@ -86,6 +98,11 @@ class Leftovers:
         used = or_(*(exists().where(row.artifact_sha256 == sha256) for row in (ImageRow, RunImageRow)))
         with self._database.writing(alone=True) as session:
             return len(session.scalars(delete(MeasureRow).where(~used).returning(sha256)).all())
+
+
+def doom(session: Session, hashes: Iterable[str | None]) -> None:
+    """Note, in the transaction that deletes rows, which files are to go with them, so that no kill lets one stay."""
+    put_rows(session, DoomedFileRow, [{"sha256": sha256} for sha256 in {*hashes} if sha256 is not None])
 
 
 @dataclass(frozen=True, kw_only=True)

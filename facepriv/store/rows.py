@@ -631,6 +631,14 @@ class AttemptRow(Base):
     at: Mapped[datetime] = mapped_column(index=True)
 
 
+class DoomedFileRow(Base):
+    """An artifact file whose rows were deleted; the row goes with the file, or once another row refers to it."""
+
+    __tablename__ = "doomed_files"
+
+    sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+
+
 class InstallationRow(Base):
     """The one row that says which database this is; the place of its artifacts bears the same id."""
 

@@ -15,7 +15,7 @@ from facepriv.store.engine import Database
 from facepriv.store.fields import matching, record_of, values_of
 from facepriv.store.job_details import JobDetails
 from facepriv.store.jobs import complete, delete_job, hold, set_held
-from facepriv.store.leftovers import Leftovers
+from facepriv.store.leftovers import Leftovers, doom
 from facepriv.store.measures import Measured, save_measured
 from facepriv.store.records import JobState, Learning, RunImage, RunRecord, RunSummary
 from facepriv.store.rows import AuditRow, DatasetRow, ImageRow, JobRow, LearningRow, RunImageRow, RunRow, RunSourceRow
@@ -214,6 +214,7 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
             audits = select(AuditRow.job_id).where(AuditRow.run_id == run_id)
             session.execute(delete(JobRow).where(JobRow.id.in_(audits)))
             delete_job(session, job_id, f"Run {run_id}")
+            doom(session, files)
         self._leftovers.remove(files)
 
 

@@ -18,15 +18,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.store.access import PURGE_BEGUN, add_line
 from facepriv.store.artifacts import RECORDS, TEMPLATES, ArtifactStore
 from facepriv.store.engine import Database
 from facepriv.store.fields import record_of, values_of
-from facepriv.store.leftovers import Leftovers
+from facepriv.store.leftovers import Leftovers, doom
 from facepriv.store.names import check_name
 from facepriv.store.protections import delete_trials
 from facepriv.store.records import NewTemplateSet, TemplateSetRecord
 from facepriv.store.rows import DatasetRow, TemplateSetRow
-from facepriv.types import FEMALE, MALE, Metric, Templates
+from facepriv.types import FEMALE, MALE, Actor, Metric, Templates
 from facepriv.wording import some
 
 _PART_BYTES = 4 << 20
@@ -210,15 +211,17 @@ class TemplateSetStore:
             rows = session.scalars(select(TemplateSetRow).where(TemplateSetRow.id.in_(ids), TemplateSetRow.ready))
             return tuple(sorted((record_of(TemplateSetRecord, row) for row in rows), key=lambda each: each.id))
 
-    def delete(self, set_id: int) -> TemplateSetRecord:
+    def delete(self, set_id: int, *, purged_by: Actor | None = None) -> TemplateSetRecord:
         """Remove a set, and those that were made from it, with their files and the trials of protections on them.
+
+        Who purges it is in the access log if and only if the rows are gone.
 
         Raises StoreError if a worker is at such a trial or the artifacts are another database's, or if a file cannot be
         removed, when they are gone already.
         """
         self._leftovers.ownership.require()
         record = self.get(set_id)
-        hashes = self._remove(record.id)
+        hashes = self._remove(record.id, purged_by)
         self._leftovers.remove(hashes)
         return record
 
@@ -235,7 +238,7 @@ class TemplateSetStore:
             gone = delete(TemplateSetRow).where(~TemplateSetRow.ready, begun).returning(TemplateSetRow.id)
             return len(session.scalars(gone).all())
 
-    def _remove(self, set_id: int) -> tuple[str, ...]:
+    def _remove(self, set_id: int, purged_by: Actor | None = None) -> tuple[str, ...]:
         """Remove the rows of a set and of those made from it; return the hashes of their files."""
         with self._database.writing(alone=True) as session:
             ids = _with_made_from(session, set_id)
@@ -248,6 +251,9 @@ class TemplateSetStore:
                 if sha256 is not None
             ]
             session.execute(delete(TemplateSetRow).where(TemplateSetRow.id.in_(ids)))
+            doom(session, hashes)
+            if purged_by is not None:
+                add_line(session, purged_by, PURGE_BEGUN, f"template set {set_id}")
             return tuple(hashes)
 
 

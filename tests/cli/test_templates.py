@@ -45,7 +45,13 @@ def test_from_a_file_to_a_file(empty: Terminal, tmp_path: Path) -> None:
     assert_one_sentence(empty("templates", "show", "staff"), "There is no template set 'staff'")
     with open_store(Settings(home=empty.home)) as store:
         done = [line.action for line in reversed(store.access.list()) if line.subject == "template set 1"]
-        assert done == ["templates-imported", "quality-listed", *["templates-exported"] * 3, "templates-purged"]
+        assert done == [
+            "templates-imported",
+            "quality-listed",
+            *["templates-exported"] * 3,
+            "purge-begun",
+            "templates-purged",
+        ]
         assert store.jobs.list() == ()
 
 

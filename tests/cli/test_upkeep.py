@@ -175,6 +175,7 @@ def test_the_doctor(terminal: Terminal):
         "artifact files": "ok",
         "orphans": "ok",
         "temporary files": "ok",
+        "purges": "ok",
         "artifact contents": "ok",
         "workers": "ok",
         "retention": "ok",
@@ -199,10 +200,10 @@ def test_the_access_log_is_shown_and_checked(terminal: Terminal):
     said = terminal("access", "--limit", "1", "--expect", noted[:12])
     assert said.code == 0
     assert said.out.count("dataset-purged") == 1
-    assert "4 lines; no line was changed. Hash of the last line: " in said.out
+    assert "6 lines; no line was changed. Hash of the last line: " in said.out
     assert f"{noted[:12]} is the hash of line 1." in said.out
     lines = terminal.json("access", "--actor", getpass.getuser())["lines"]
-    assert [line["action"] for line in lines] == ["dataset-purged"] * 2 + ["dataset-imported"] * 2
+    assert [line["action"] for line in lines] == ["dataset-purged", "purge-begun"] * 2 + ["dataset-imported"] * 2
     assert {line["origin"] for line in lines} == {"command line"}
     assert terminal.json("access", "--actor", "ada")["lines"] == []
     assert_usage(terminal("access", "--expect", "xyz"), "8 to 64 hexadecimal digits")

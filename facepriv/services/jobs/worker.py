@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
+from facepriv.services.jobs.interrupted_purges import finish_purges
 from facepriv.services.jobs.kinds import kinds as registry
 from facepriv.services.jobs.kinds import kinds_of_workers
 from facepriv.services.jobs.leased_job import Claim, Report
@@ -137,11 +138,12 @@ class _Worker:
         return jobs.claim(owner, kinds=anywhere, only=self.only, gone=gone) if anywhere else None
 
     def sweep(self) -> None:
-        """Remove what killed processes have left in temporary folders."""
+        """Remove what killed processes have left in temporary folders, and finish interrupted purges."""
         try:
             remove_left_behind(self.store, self.settings)
+            finish_purges(self.store, self.settings)
         except (FaceprivError, OSError) as error:
-            _log.warning("Temporary files could not be cleared away: %s", error)
+            _log.warning("What killed processes left could not be cleared away: %s", error)
 
     def collect(self) -> float:
         """Clear away what interrupted imports, runs and workers have left; return when."""

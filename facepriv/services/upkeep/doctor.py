@@ -20,6 +20,7 @@ from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.own_models.stored import list_unreadable
 from facepriv.services.datasets.retention import expired
+from facepriv.services.jobs.interrupted_purges import find_interrupted
 from facepriv.services.jobs.left_behind import find_left_behind
 from facepriv.services.jobs.presence import Presence, count_alive
 from facepriv.services.models.catalogue import ModelStatus, list_models
@@ -100,6 +101,7 @@ def examine(
             add("artifact files", lambda: check_files(stock()))
             add("orphans", lambda: check_orphans(stock()))
             add("temporary files", lambda: check_temporary_files(store, settings))
+            add("purges", lambda: check_purges(store))
         artifacts = open_artifacts(settings) if store is None else store.artifacts
         add(
             "artifact contents",
@@ -189,6 +191,18 @@ def check_temporary_files(store: Store, settings: Settings) -> Finding:
     return "notice", (
         f"{count(len(files), 'temporary file')} {verb} left by a process that was killed and may show faces "
         f"({some(files, 3)}). The next start of a worker or the dashboard deletes them, and so does: facepriv collect"
+    )
+
+
+def check_purges(store: Store) -> Finding:
+    """Check whether a purge was interrupted after it had deleted rows."""
+    interrupted = find_interrupted(store)
+    if not interrupted:
+        return "ok", "None was interrupted."
+    subjects = some([line.subject for line in interrupted])
+    return "notice", (
+        f"The purge of {subjects} is under way or was interrupted: files and deleted rows may be left. The next start "
+        "of a worker or the dashboard finishes it, and so does: facepriv collect"
     )
 
 

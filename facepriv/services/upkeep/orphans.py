@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facepriv.config import Settings
 from facepriv.scratch import FETCH, IMPORT, MODEL
+from facepriv.services.jobs.interrupted_purges import finish_purges
 from facepriv.services.jobs.left_behind import find_left_behind, remove_left_behind
 from facepriv.store import Inventory, Store
 from facepriv.trees import files_below
@@ -57,6 +58,7 @@ def collect_orphans(store: Store, settings: Settings, *, many: bool = False) -> 
     more unused files were there than killed work leaves and not ``many`` may go.
     """
     store.ownership.require()
+    finish_purges(store, settings)
     store.datasets.collect_abandoned()
     before, left = store.take_inventory(), find_left_behind(store, settings)
     removed = remove_left_behind(store, settings) + store.collect_now(many=many)

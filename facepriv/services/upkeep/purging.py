@@ -13,6 +13,7 @@ from typing import TypeVar
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
 from facepriv.services.datasets.import_jobs import close_import, imports_folder, list_imports
+from facepriv.services.jobs.interrupted_purges import DATASET_PURGED, PURGE_UNFINISHED, finish_purges, purging
 from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.models.probe_people import files_left, remove_probes, trained_on, unreadable_probes
 from facepriv.services.templates.job import forget_jobs
@@ -182,8 +183,11 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     Its hashes are noted before; afterwards the artifacts and the files that imports have set aside are searched for
     them. Cancelled or killed runs leave perturbed images that no row refers to, so all unused files that no active work
     may need are deleted as well, and those that stay are counted: nothing says whose they are. The database is then
-    rewritten, so that deleted rows cannot be read from its files. The access log keeps one line, with counts and no
-    names; officers' remarks stay, with the hash of what they signed.
+    rewritten, so that deleted rows cannot be read from its files. The access log keeps counts and no names;
+    officers' remarks stay, with the hash of what they signed.
+
+    A line of the access log is written with the deletion of the rows, another with the outcome at the end. If the purge
+    is killed in between, or the database cannot be rewritten, `finish_purges` does what is left.
 
     Parameters
     ----------
@@ -201,12 +205,20 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     """
     if cancel:
         _stop_work(store, dataset_id)
+    _try(lambda: finish_purges(store, settings))
+    with purging(settings):
+        return _purge(store, settings, dataset_id, actor)
+
+
+def _purge(store: Store, settings: Settings, dataset_id: int, actor: Actor) -> PurgeReport:
     holdings = store.datasets.holdings(dataset_id)
     before = {file for file in store.artifacts.list() if file[0] in holdings.artifacts}
-    # Probes first: if this were killed after the rows are gone, the purge could not be repeated.
-    trained = () if holdings.busy else _remove_probes(settings, holdings)
-    holdings, refused = _delete(store, holdings)
-    _forget_imports(store, settings, holdings)
+    trained: tuple[str, ...] = ()
+    if not holdings.busy:
+        # First: if this were killed after the rows are gone, nobody would know what else belongs to them.
+        trained = _remove_probes(settings, holdings)
+        _forget_imports(store, settings, holdings)
+    holdings, refused = _delete(store, holdings, actor)
     # A probe whose training ended meanwhile; any later one finds the data set gone and removes itself.
     trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
     collected, also_refused = _try(store.collect_now)
@@ -224,15 +236,15 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     unreadable = tuple(map(str, unreadable_probes(settings)))
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]
+    database, not_erased = _try(store.erase_deleted)
     store.access.record(
         actor,
-        "dataset-purged",
+        DATASET_PURGED if not_erased is None else PURGE_UNFINISHED,
         f"dataset {dataset_id}",
         f"{', '.join(counts)}; {count(len(remaining), 'file')} of {len(mine):,} left"
         + (f", and {len(unclaimed):,} without a row" if unclaimed else "")
         + (f", and {count(len(unreadable), 'unreadable probe')}" if unreadable else ""),
     )
-    database, not_erased = _try(store.erase_deleted)
     return PurgeReport(
         dataset_id=dataset_id,
         dataset=holdings.dataset.name,
@@ -280,10 +292,10 @@ def _remove_probes(settings: Settings, holdings: Holdings) -> tuple[str, ...]:
     return names
 
 
-def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:
+def _delete(store: Store, holdings: Holdings, actor: Actor) -> tuple[Holdings, str | None]:
     """Delete rows and files; return what the rows referred to at the end, and why a file was left, if any."""
     try:
-        return store.datasets.delete(holdings.dataset.id), None
+        return store.datasets.delete(holdings.dataset.id, purged_by=actor), None
     except StoreError as error:
         if any(record.id == holdings.dataset.id for record in store.datasets.list()):
             raise

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError, UnknownNameError
+from facepriv.services.jobs.interrupted_purges import PURGE_UNFINISHED, TEMPLATES_PURGED, finish_purges, purging
 from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.templates.job import forget_jobs
 from facepriv.services.templates.sets import subject_of
@@ -83,28 +84,35 @@ def purge_template_set(store: Store, settings: Settings, set_id: int, *, actor: 
 
     Raises UnknownNameError if there is no such set.
     """
+    _try(lambda: finish_purges(store, settings))
+    with purging(settings):
+        return _purge(store, settings, set_id, actor)
+
+
+def _purge(store: Store, settings: Settings, set_id: int, actor: Actor) -> TemplatePurgeReport:
     record = store.template_sets.get(set_id)
     made = store.template_sets.made_from(record.id)
     hashes = {sha256 for each in (record, *made) for sha256 in (each.rows_sha256, each.records_sha256)}
-    _, refused = _try(lambda: store.template_sets.delete(record.id))
+    # First: if this were killed after the rows are gone, nobody would know which jobs made them.
+    folders = forget_jobs(store, settings, set_id=record.id)
+    _, refused = _try(lambda: store.template_sets.delete(record.id, purged_by=actor))
     with suppress(UnknownNameError):
         store.template_sets.get(record.id)
         raise StoreError(refused or f"The template set {record.name!r} could not be deleted; try again.")
-    folders = forget_jobs(store, settings, set_id=record.id)
     _, also_refused = _try(store.collect_now)
     remove_left_behind(store, settings)
     kept = {sha256 for each in store.template_sets.list() for sha256 in (each.rows_sha256, each.records_sha256)}
     stock = store.take_inventory()
     remaining = tuple(sorted(sha256 + suffix for sha256, suffix in stock.files if sha256 in hashes - kept))
     unclaimed = tuple(file for file in without_row(stock) if file not in remaining)
+    database, not_erased = _try(store.erase_deleted)
     store.access.record(
         actor,
-        "templates-purged",
+        TEMPLATES_PURGED if not_erased is None else PURGE_UNFINISHED,
         subject_of(record),
         f"{count(record.templates, 'template')}; {count(len(remaining), 'file')} of {len(hashes - kept)} left",
     )
     files = [file for folder in folders for file in files_below(folder)] + held_files(settings)
-    database, not_erased = _try(store.erase_deleted)
     return TemplatePurgeReport(
         set_id=record.id,
         template_set=record.name,

@@ -51,6 +51,7 @@ def test_all_is_well(settings: Settings) -> None:
         "artifact files",
         "orphans",
         "temporary files",
+        "purges",
         "artifact contents",
         "workers",
         "retention",

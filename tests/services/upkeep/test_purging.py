@@ -129,7 +129,8 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
     assert contents_of(store) == {b"of both", b"theirs"}
     left = {row: count for row in HELD if (count := count_rows(settings, row))}
     assert left == {ImageRow: 2, MeasureRow: 1}, "what is measured of the image of both stays"
-    (line,) = store.access.list()
+    line, begun = store.access.list()
+    assert begun.action == "purge-begun"
     assert line.actor == "ada"
     assert line.action == "dataset-purged"
     assert line.subject == f"dataset {mine.id}"
