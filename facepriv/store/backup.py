@@ -36,12 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
-from facepriv.errors import BadInputError, StorageFullError, StoreError
+from facepriv.errors import BadInputError, FaceprivError, StorageFullError, StoreError
 from facepriv.scratch import remove_left, temporary_folder
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import sync
-from facepriv.store.rows import AttemptRow, InstallationRow, SessionRow, UtcDateTime
+from facepriv.store.rows import AttemptRow, Base, InstallationRow, SessionRow, UtcDateTime
 
 REFERRING = (
     ("images", "artifact_sha256"),
@@ -73,7 +73,8 @@ def back_up(database: Database, file: Path) -> int:
     BadInputError
         With code ``file-exists`` if the file is there already.
     StoreError
-        If the database is empty, newer than this facepriv or not facepriv's, or the file cannot be written.
+        If the database is empty, newer than this facepriv, not facepriv's or damaged so that its backup could not be
+        restored, or the file cannot be written.
     """
     with _appearing(file) as unfinished, database.reading() as session:
         connection = session.connection()
@@ -84,6 +85,12 @@ def back_up(database: Database, file: Path) -> int:
             _copy_pages(connection, unfinished, file)
         else:
             _copy_to_file(connection, revision, unfinished)
+        damage = _find_damage(unfinished, is_current=kind == "current")
+        if damage:
+            raise StoreError(
+                f"The database {database.where} is damaged ({damage}), so no backup of it was written; keep earlier "
+                "backups, and restore one into a new database."
+            )
         return len(artifacts_needed(connection))
 
 
@@ -113,7 +120,7 @@ def restore(file: Path, database: Database) -> str:
         kind, revision = migrate.require(backup, str(file), "foreign", *migrate.MIGRATABLE)
         if kind in ("empty", "foreign"):
             raise _no_backup(file)
-        if sqlite.damage(backup) or sqlite.orphans(backup):
+        if _damage_of(backup):
             raise _damaged(file)
         try:
             with database.migrating() as connection:
@@ -127,6 +134,23 @@ def restore(file: Path, database: Database) -> str:
         except IntegrityError as error:
             raise _damaged(file) from error
     return revision
+
+
+def _find_damage(file: Path, *, is_current: bool) -> str:
+    """Return what would keep a backup from being restored, or nothing."""
+    try:
+        with _read_only(file) as backup:
+            damage = _damage_of(backup)
+            if not damage and is_current and _columns(describe_tables(backup)) != _columns(Base.metadata):
+                damage = "a table or a column is missing, or another one is there"
+            return damage
+    except FaceprivError as error:
+        return str(error).rstrip(".")
+
+
+def _damage_of(backup: Connection) -> str:
+    orphans = sqlite.orphans(backup)
+    return sqlite.damage(backup) or (f"{orphans:,} rows lack the rows they refer to" if orphans else "")
 
 
 def _sign_out_everybody(connection: Connection) -> None:

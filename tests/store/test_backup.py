@@ -23,6 +23,7 @@ from facepriv.store.records import NewTemplateSet
 from facepriv.store.rows import AccessRow, AttemptRow
 from tests.actors import ADA
 from tests.store.old_databases import write_stored_database
+from tests.store.tampering import damage_table, find_page
 from tests.store_examples import failures_since, template_rows
 
 KINDS = ["sqlite", "postgresql"]
@@ -397,3 +398,30 @@ def test_the_file_of_a_data_folder_can_be_restored(stored: Settings, tmp_path: P
     settings = Settings(home=tmp_path / "home")
     restored(stored.home / "facepriv.sqlite", settings)
     assert everything(settings) == everything(stored)
+
+
+def scratch_index(database: Path) -> None:
+    start, size = find_page(database, "ix_images_artifact_sha256")
+    data = bytearray(database.read_bytes())
+    data[start + size - 200 : start + size - 100] = b"x" * 100
+    database.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        scratch_index,
+        lambda database: damage_table(database, "run_images"),
+        lambda database: spoil(database, "DELETE FROM images WHERE id = 3"),
+        lambda database: spoil(database, "ALTER TABLE images DROP COLUMN landmarks"),
+    ],
+    ids=["index", "table", "references", "column"],
+)
+def test_a_backup_that_could_not_be_restored_is_refused(
+    stored: Settings, file: Path, harm: Callable[[Path], None]
+) -> None:
+    harm(stored.home / "facepriv.sqlite")
+    with pytest.raises(StoreError, match="is damaged") as caught:
+        backed_up(stored, file)
+    assert str(stored.home) in str(caught.value), "it is the database, not the backup"
+    assert list(file.parent.iterdir()) == []
