@@ -109,18 +109,22 @@ class Outcome:
 
 @dataclass(eq=False)
 class Untouched:
-    """The whole data set, with what judges and matchers say of it; each is asked once."""
+    """The whole data set, with what judges and matchers say of it; nobody is asked twice."""
 
     faces: list[Face]
     panel: Panel
-    scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By judge and image, as far as they were asked for."""
     templates: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def scores_of(self, name: str, faces: Sequence[Face]) -> NDArray[np.float64]:
         """Return a judge's scores of some of the faces."""
-        if name not in self.scores:
-            self.scores[name] = self.panel.gender[name](self.faces)
-        return self.scores[name][self.rows(faces)]
+        known = self.scores.setdefault(name, {})
+        unknown = [face for face in faces if face.image_id not in known]
+        if unknown:
+            scored = self.panel.gender[name](unknown)
+            known |= {face.image_id: float(score) for face, score in zip(unknown, scored, strict=True)}
+        return np.array([known[face.image_id] for face in faces])
 
     def templates_of(self, name: str) -> NDArray[np.float32]:
         """Return a matcher's templates of all faces."""

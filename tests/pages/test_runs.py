@@ -16,10 +16,11 @@ from facepriv.imaging.panel import PANEL
 from facepriv.imaging.png import decode_png
 from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.run_sentences import limits
-from facepriv.presentation.run_tables import gender_error_rows, matching_rows, survival_rows
+from facepriv.presentation.run_tables import gender_error_rows, jury_rows, matching_rows, survival_rows
 from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
-from facepriv.store.rows import ImageRow, RunImageRow
+from facepriv.store.rows import ImageRow, RunImageRow, RunRow
+from tests.juries import JURY
 from tests.pages.conftest import gallery_of, on_the_shelf, repeat_run, viewer_of
 from tests.store.tampering import set_columns, set_parameters
 
@@ -54,6 +55,15 @@ def test_address_opens_a_run(filled, visit, said, result):
     assert "Run 1" in [header.value for header in app.header]
     assert gender_error_rows(result) in tables(app)
     assert len(app.get("plotly_chart")) == 1 + 2 * len(result.gender_error)
+
+
+def test_a_jury_has_a_table_of_its_own(filled, visit, result):
+    assert "Jury" not in [header.value for header in visit("runs", run="1").subheader]
+    with_jury = result.model_copy(update={"jury": JURY})
+    set_columns(filled, RunRow, RunRow.id == 1, result=with_jury)
+    app = visit("runs", run="1")
+    assert jury_rows(with_jury) in tables(app)
+    assert "Jury" in [header.value for header in app.subheader]
 
 
 @pytest.mark.parametrize("address", ["99", "abc"])

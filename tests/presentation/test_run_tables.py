@@ -9,9 +9,10 @@ import pytest
 from facepriv.presentation import run_sentences as sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.schemas.figures import Interval, OperatingPoint, Rates
-from facepriv.schemas.runs import Jury, JuryError, JuryErrors, LearnedItem
+from facepriv.schemas.runs import LearnedItem
 from facepriv.store import LogLine
 from tests.finished_run import Finished
+from tests.juries import JURY
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 
@@ -204,20 +205,6 @@ def test_the_panel_has_a_sentence_with_its_worst_case(finished: Finished):
     assert "60.0 % in the worst case (blurred a little (0.7 pixels))" in sentence
     assert sentence in sentences.limits(result)
     assert sentences.panel_sentences(finished.run.result.model_copy(update=SOME)) == []
-
-
-def _error(value: float) -> JuryError:
-    interval = Interval(value=value, low=value / 2, high=(1 + value) / 2)
-    return JuryError(all=interval, female=interval, male=interval, auc=Interval(value=1 - value, low=None, high=None))
-
-
-JURY = Jury(
-    majority=JuryErrors(before=_error(0.02), after=_error(0.8)),
-    jurors={
-        "mine": JuryErrors(before=_error(0.02), after=_error(0.5)),
-        "yours": JuryErrors(before=_error(0.04), after=_error(0.9)),
-    },
-)
 
 
 def test_a_jury_has_rows_and_a_sentence(finished: Finished):

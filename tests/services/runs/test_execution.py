@@ -221,6 +221,16 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
 
 
 @pytest.mark.slow
+def test_a_jury_that_only_judges_is_in_the_result(store, settings, small_spec):
+    run = start_run(store, small_spec(("s001_1", "s003_1"), jury=("levi-hassner",)))
+    run_worker(settings, job_id=run.job_id)
+    result = store.runs.get(run.id).result
+    assert list(result.jury.jurors) == ["levi-hassner"]
+    for phase, errors in result.jury.majority:
+        assert errors.all.value == getattr(result.gender_error["levi-hassner"], phase).all
+        assert errors.all.low is None, "two people are too few for an interval"
+
+
 def test_subjects_without_a_label(store, settings, tmp_path):
     folder = copy_demo(tmp_path / "faces", ["s001_1", "s003_1"])
     import_dataset(store, settings, folder, name="unlabelled")

@@ -9,9 +9,9 @@ import pytest
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.presentation.audit_tables import learning_rows
-from facepriv.presentation.report_sections import WITHHELD
+from facepriv.presentation.report_sections import WITHHELD, classifiers_section
 from facepriv.presentation.run_sentences import limits
-from facepriv.presentation.run_tables import gender_error_rows, matching_rows
+from facepriv.presentation.run_tables import gender_error_rows, jury_rows, matching_rows
 from facepriv.report.document import Bullets, Gallery, Report, Table, Text, to_json
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
@@ -23,6 +23,7 @@ from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.wording import percent
 from tests.actors import ADA, TESTER
 from tests.finished_run import Finished, candidates_of
+from tests.juries import JURY
 from tests.pages.conftest import AUDITS, store_audit, with_learning
 
 OF_RUN = AuditResult.model_validate_json((AUDITS / "of-run.json").read_text(encoding="utf-8"))
@@ -60,6 +61,12 @@ def words(report: Report) -> str:
             elif isinstance(block, Table):
                 texts += [cell for row in block.rows for cell in row.values()]
     return "\n".join(texts)
+
+
+def test_the_jury_is_in_the_report(finished: Finished) -> None:
+    result = finished.run.result.model_copy(update={"jury": JURY})
+    tables = {block.name: block.rows for block in classifiers_section(result).blocks if isinstance(block, Table)}
+    assert tables["jury"] == jury_rows(result)
 
 
 def test_a_run_without_an_audit_says_so(finished: Finished, report: Report) -> None:
