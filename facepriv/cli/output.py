@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from facepriv.errors import BadInputError
+from facepriv.exported_files import open_private
 from facepriv.wording import duration, rate_of
 
 json_on_stdout: ContextVar[bool] = ContextVar("json_on_stdout", default=False)
@@ -53,7 +54,8 @@ def write_text(file: Path, text: str) -> None:
         typer.echo(text)
         return
     try:
-        file.write_text(text + "\n", encoding="utf-8")
+        with open_private(file, encoding="utf-8") as stream:
+            stream.write(text + "\n")
     except OSError as error:
         raise BadInputError(
             f"{file} cannot be written ({error.strerror}). Choose another file.", code="cannot-write"

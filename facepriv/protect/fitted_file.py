@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.exported_files import open_private
 from facepriv.protect.base import FittedProtection
 from facepriv.protect.registry import make_protection
 
@@ -39,7 +40,7 @@ def save_fitted(fitted: FittedProtection, path: Path | str) -> None:
         "arrays": sorted(fitted.arrays),
     }
     # numpy.savez writes the time of day into the file.
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+    with open_private(Path(path), "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(zipfile.ZipInfo(_HEADER, _EPOCH), json.dumps(header, sort_keys=True, indent=1))
         for name in sorted(fitted.arrays):
             written = io.BytesIO()

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from facepriv.errors import BadInputError
+from facepriv.exported_files import open_private
 from facepriv.protect.base import FittedProtection
 from facepriv.protect.draws import LEAST_KEY_BYTES
 
@@ -174,4 +175,5 @@ def _export(
         ir_version=_IR_VERSION,
     )
     checker.check_model(model)
-    Path(path).write_bytes(model.SerializeToString(deterministic=True))
+    with open_private(Path(path), "wb") as stream:
+        stream.write(model.SerializeToString(deterministic=True))

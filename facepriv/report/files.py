@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from facepriv.config import make_private_folder
 from facepriv.errors import BadInputError, ModelUnavailableError
+from facepriv.exported_files import open_private, write_table
 from facepriv.report.document import Report, Table
 from facepriv.report.html import WIDTH, for_paper, to_html
 
 ImageFormat = Literal["svg", "png"]
 
 
-def write_page(report: Report, file: Path, *, private: bool = False) -> None:
-    """Write a report as one HTML file; with ``private``, only its owner can read it.
+def write_page(report: Report, file: Path) -> None:
+    """Write a report as one HTML file that only its owner can read.
 
     Raise BadInputError, with code ``cannot-write``, if that fails.
     """
     page = to_html(report)
-    with _writing(file):
-        if private:
-            file.touch(mode=0o600)
-            file.chmod(0o600)
-        file.write_text(page, encoding="utf-8")
+    with _writing(file), open_private(file, encoding="utf-8") as stream:
+        stream.write(page)
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV for spreadsheets; a cell that would count as a formula is quoted as text.
-
-    A table without rows gives an empty text.
-    """
-    if not table.rows:
-        return ""
+    """Return a table as CSV for spreadsheets, as `write_table`; one without rows gives an empty text."""
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, list(table.rows[0]))
-    writer.writeheader()
-    for row in table.rows:
-        writer.writerow({name: f"'{cell}" if cell[:1] in ("=", "+", "@") else cell for name, cell in row.items()})
+    if table.rows:
+        write_table(out, list(table.rows[0]), table.rows)
     return out.getvalue()
 
 
@@ -51,10 +42,11 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
     """
     files = []
     with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
         for table in report.all_tables():
             file = folder / f"{table.name}.csv"
-            file.write_text(to_csv(table), encoding="utf-8", newline="")
+            with open_private(file, encoding="utf-8", newline="") as stream:
+                stream.write(to_csv(table))
             files.append(file)
     return files
 
@@ -72,7 +64,7 @@ def write_figures(report: Report, folder: Path, format: ImageFormat) -> list[Pat
     figures = report.all_figures()
     files = [folder / f"{figure.name}.{format}" for figure in figures]
     with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
         try:
             import kaleido
         except ImportError as error:
@@ -90,6 +82,8 @@ def write_figures(report: Report, folder: Path, format: ImageFormat) -> list[Pat
                 f"Writing figures needs Chromium or Chrome, which did not start ({type(error).__name__}). Install "
                 "one, or set BROWSER_PATH."
             ) from error
+        for file in files:
+            file.chmod(0o600)
     return files
 
 

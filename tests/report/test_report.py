@@ -117,7 +117,7 @@ def test_without_a_browser_figures_get_one_sentence(report: Report, tmp_path: Pa
 
 
 def test_a_page_may_be_its_owners_alone(report: Report, tmp_path: Path) -> None:
-    write_page(report, tmp_path / "report.html", private=True)
+    write_page(report, tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o600
 
 

@@ -28,6 +28,7 @@ from facepriv.datasets.templates.table import (
     usual_width,
 )
 from facepriv.errors import BadInputError
+from facepriv.exported_files import restored
 from facepriv.wording import some
 
 BLOCK_BYTES = 8 << 20
@@ -157,7 +158,7 @@ def _chunks(
             rows, faults = _dimensions(batch, dimensions)
         done += len(rows)
         check_size(done, width, options)
-        cells = {role: batch.column(name).to_pylist() for role, name in columns.items()}
+        cells = {role: [*map(restored, batch.column(name).to_pylist())] for role, name in columns.items()}
         yield RawChunk(rows, cells, faults, tuple(skipped))
         skipped.clear()
     if skipped:

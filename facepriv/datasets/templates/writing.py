@@ -11,6 +11,7 @@ import numpy as np
 from facepriv.datasets.templates.parquet import MARK
 from facepriv.datasets.templates.table import FormatMark, chunk_rows
 from facepriv.errors import BadInputError
+from facepriv.exported_files import defused, open_private
 from facepriv.types import GENDER_NAMES, Templates
 from facepriv.wording import listed
 
@@ -42,7 +43,7 @@ def check_format(path: Path) -> str:
 
 
 def _write_npz(templates: Templates, path: Path) -> None:
-    with path.open("wb") as stream:
+    with open_private(path, "wb") as stream:
         np.savez(
             stream,
             schema=np.array(FormatMark),
@@ -57,7 +58,7 @@ def _write_npz(templates: Templates, path: Path) -> None:
 
 
 def _write_csv(templates: Templates, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    with open_private(path, encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["record", "subject", "gender", *(f"e{number}" for number in range(templates.rows.shape[1]))])
         for start in range(0, len(templates.rows), chunk_rows(8 * templates.rows.shape[1])):
@@ -66,7 +67,7 @@ def _write_csv(templates: Templates, path: Path) -> None:
             # Nine digits are enough to tell a float32 from all others.
             rows = np.char.mod("%.9g", templates.rows[part].astype(np.float64)).tolist()
             for record, subject, gender, row in zip(records, subjects, _genders(templates, part), rows, strict=True):
-                table.writerow([record, subject, gender, *row])
+                table.writerow([defused(record), defused(subject), gender, *row])
 
 
 def _write_parquet(templates: Templates, path: Path) -> None:
@@ -90,7 +91,10 @@ def _write_parquet(templates: Templates, path: Path) -> None:
         metadata={MARK + key.encode(): text.encode() for key, text in said.items()},
     )
     step = chunk_rows(4 * width)
-    with parquet.ParquetWriter(path, schema, use_dictionary=["gender"]) as writer:
+    with (
+        open_private(path, "wb") as stream,
+        parquet.ParquetWriter(stream, schema, use_dictionary=["gender"]) as writer,
+    ):
         for start in range(0, len(templates.rows), step):
             part = slice(start, start + step)
             numbers = pa.array(np.ascontiguousarray(templates.rows[part]).ravel())

@@ -16,6 +16,7 @@ from pathlib import Path
 import filelock
 
 from facepriv.config import Settings
+from facepriv.exported_files import open_private
 from facepriv.services.jobs.presence import is_held
 from facepriv.wording import count
 
@@ -88,12 +89,6 @@ def worker_is_alive(settings: Settings, *, apart: bool = False) -> bool:
     return is_held(_lock_path(settings, apart))
 
 
-def _for_owner(path: str, flags: int) -> int:
-    handle = os.open(path, flags, 0o600)
-    os.fchmod(handle, 0o600)  # a file of an earlier version may be open to others
-    return handle
-
-
 def ensure_worker(settings: Settings, *, apart: bool = False, linger: float | None = None, ready: bool = False) -> None:
     """Start a local worker for this data folder unless one is alive or the settings want none started.
 
@@ -131,7 +126,7 @@ def _start(settings: Settings, *, apart: bool, linger: float | None, ready: bool
     options = ["--local", "--parent", str(os.getpid())]
     options += [] if linger is None else ["--linger", str(linger)]
     options += ["--ready"] * ready + ["--apart"] * apart
-    with open(log_path(settings), "ab", opener=_for_owner) as log:
+    with open_private(log_path(settings), "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "facepriv", "worker", *options],
             env={**os.environ, **settings.environment()},

@@ -16,6 +16,7 @@ import facepriv
 from facepriv.audit.templates.template_sets import join
 from facepriv.datasets.templates.writing import WRITERS, write_templates
 from facepriv.errors import BadInputError
+from facepriv.exported_files import defused, open_private
 from facepriv.policy.selection import new_key
 from facepriv.presentation.protection_verdict import FMR, NOT_COVERED
 from facepriv.protect.base import FittedProtection
@@ -124,7 +125,10 @@ def write_protected(
         save_fitted(fitted, folder / MAP)
         export_onnx(fitted, folder / MAP_ONNX)
         manifest = _manifest(record, result, fitted, templates, file)
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        if end == ".csv" and any(defused(name) != name for name in (*templates.records, *templates.subjects)):
+            manifest["escaped"] = "Names in the CSV that look like formulas begin with one apostrophe more."
+        with open_private(folder / MANIFEST, encoding="utf-8") as stream:
+            stream.write(json.dumps(manifest, indent=2) + "\n")
         if secret is not None and target is not None:
             write_new_key_file(target, key_content(secret, spec))
     return ProtectedRelease(folder, file, len(rows), target)

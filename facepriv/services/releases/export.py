@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 
+from facepriv.config import make_private_folder
 from facepriv.datasets.files import name_key, name_stem
 from facepriv.errors import BadInputError
+from facepriv.exported_files import open_private, write_table
 from facepriv.imaging.file_formats import is_image_name
 from facepriv.schemas.base import document_fields
 from facepriv.schemas.runs import RunDocument
@@ -92,7 +93,7 @@ def empty_folder(folder: Path, files: Sequence[str] = (MANIFEST, RESULT)) -> Ite
                 f"A new or empty folder was expected at {folder}, but there is something in it; name another one.",
                 code="folder-not-empty",
             )
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
         try:
             yield
         except BaseException:
@@ -119,37 +120,34 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     require_images(dataset, withheld, images.values())
     names = file_names([images[record.image_id].name for record in records])
     written = without = 0
-    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
-        manifest = csv.DictWriter(stream, COLUMNS)
-        manifest.writeheader()
-        for record, name in zip(records, names, strict=True):
-            image = images[record.image_id]
-            if image.id in withheld:
-                continue
-            row = {
-                "subject": image.subject,
-                "gender": "" if image.label is None else GENDER_NAMES[image.label],
-                "source": image.name,
-                "success": "" if record.success is None else str(record.success).lower(),
-                "updates": record.updates,
-                "failure": record.failure,
-                "perturbed": "false",
+    rows = []
+    for record, name in zip(records, names, strict=True):
+        image = images[record.image_id]
+        if image.id in withheld:
+            continue
+        row = {
+            "subject": image.subject,
+            "gender": "" if image.label is None else GENDER_NAMES[image.label],
+            "source": image.name,
+            "success": "" if record.success is None else str(record.success).lower(),
+            "updates": record.updates,
+            "failure": record.failure,
+            "perturbed": "false",
+        }
+        if record.artifact_sha256 is None:
+            without += 1
+        else:
+            data = store.artifacts.get(record.artifact_sha256)
+            row |= {
+                "perturbed": "true",
+                "file": write_image(folder, name, data).relative_to(folder).as_posix(),
+                "sha256": hashlib.sha256(data).hexdigest(),
             }
-            if record.artifact_sha256 is None:
-                without += 1
-            else:
-                data = store.artifacts.get(record.artifact_sha256)
-                target = folder / IMAGES / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(data)
-                row |= {
-                    "perturbed": "true",
-                    "file": target.relative_to(folder).as_posix(),
-                    "sha256": hashlib.sha256(data).hexdigest(),
-                }
-                written += 1
-            manifest.writerow(row)
-    (folder / RESULT).write_text(document, encoding="utf-8")
+            written += 1
+        rows.append(row)
+    write_manifest(folder, COLUMNS, rows)
+    with open_private(folder / RESULT, encoding="utf-8") as stream:
+        stream.write(document)
     return ExportReport(
         folder=folder,
         images=written,
@@ -157,6 +155,21 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
         withheld=len(withheld),
         note=withheld_sentence(dataset, len(withheld)),
     )
+
+
+def write_image(folder: Path, name: str, data: bytes) -> Path:
+    """Write an image of an export under its name, and return the file."""
+    target = folder / IMAGES / name
+    make_private_folder(target.parent)
+    with open_private(target, "wb") as stream:
+        stream.write(data)
+    return target
+
+
+def write_manifest(folder: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write the table of an export's images; see `write_table` for what is done to cells that look like formulas."""
+    with open_private(folder / MANIFEST, newline="", encoding="utf-8") as stream:
+        write_table(stream, columns, rows, mark=True)
 
 
 def file_names(names: Sequence[str]) -> list[str]:

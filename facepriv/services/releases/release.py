@@ -6,7 +6,6 @@ the folder and not in it, and nothing else tells: all images are encoded alike, 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
@@ -21,7 +20,7 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
-from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, file_names
+from facepriv.services.releases.export import empty_folder, file_names, write_image, write_manifest
 from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
 from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
@@ -154,24 +153,16 @@ def read_key(file: Path) -> bytes:
 
 def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, str | None]]) -> None:
     names = file_names([image.name for image, _ in kept])
-    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
-        manifest = csv.DictWriter(stream, COLUMNS)
-        manifest.writeheader()
-        for (image, version), name in zip(kept, names, strict=True):
-            assert image.artifact_sha256 is not None
-            # Encoded again, both kinds by one function: nothing in a file's form may tell them apart.
-            data = encode_png(stored_pixels(store.artifacts, version or image.artifact_sha256))
-            target = folder / IMAGES / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-            os.utime(target, (SAME_TIME, SAME_TIME))
-            manifest.writerow(
-                {
-                    "file": target.relative_to(folder).as_posix(),
-                    "subject": image.subject,
-                    "sha256": hashlib.sha256(data).hexdigest(),
-                }
-            )
+    rows = []
+    for (image, version), name in zip(kept, names, strict=True):
+        assert image.artifact_sha256 is not None
+        # Encoded again, both kinds by one function: nothing in a file's form may tell them apart.
+        data = encode_png(stored_pixels(store.artifacts, version or image.artifact_sha256))
+        target = write_image(folder, name, data)
+        os.utime(target, (SAME_TIME, SAME_TIME))
+        file, sha256 = target.relative_to(folder).as_posix(), hashlib.sha256(data).hexdigest()
+        rows.append({"file": file, "subject": image.subject, "sha256": sha256})
+    write_manifest(folder, COLUMNS, rows)
 
 
 def _write_key(

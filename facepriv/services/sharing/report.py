@@ -346,7 +346,7 @@ def write_report(
     report = _recorded(store, run_id, audit_id, protection_id, faces, actor)
     sentences = []
     if html is not None:
-        write_page(report, html, private=bool(faces))
+        write_page(report, html)
         sentences.append(f"Wrote the report to {html}; it works offline.")
     if csv is not None:
         sentences.append(f"Wrote {count(len(write_tables(report, csv)), 'table')} to {csv}.")
