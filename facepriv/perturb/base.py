@@ -131,6 +131,7 @@ class CountingClassifier:
         self.version = classifier.version
         self.crop = classifier.crop
         self.evaluations = 0
+        self.oversamples = getattr(classifier, "oversamples", False)
         if isinstance(classifier, PublishedClassifier):
             self.score_published = self._score_published
 

@@ -54,6 +54,24 @@ def patterns(axes: tuple[str, ...], low: float, high: float) -> list[Pattern]:
     ]
 
 
+class InputField:
+    """What patterns add to a classifier's input: waves, which patterns of several colours share."""
+
+    def __init__(self, waves: NDArray[np.float32], which: NDArray[np.int64], axes: NDArray[np.float32]) -> None:
+        self._waves = waves
+        """``(waves, height, width)``, masked."""
+        self._colours = np.zeros((len(which), 3, len(waves)), dtype=np.float32)
+        """``(patterns, 3, waves)``: what a pattern adds to each channel of each wave."""
+        self._colours[np.arange(len(which)), :, which] = axes
+
+    def add(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the sums ``(m, height, width, 3)`` of patterns with coefficients ``(m, patterns)``, in grey levels."""
+        weights = np.tensordot(coefficients.astype(np.float32), self._colours, axes=1)
+        planes = weights.reshape(-1, len(self._waves)) @ self._waves.reshape(len(self._waves), -1)
+        fields = planes.reshape(len(coefficients), 3, *self._waves.shape[1:])
+        return np.ascontiguousarray(fields.transpose(0, 2, 3, 1))
+
+
 class CosineField:
     """Patterns laid over one face; a field is given by one coefficient for each, in grey levels."""
 
@@ -84,19 +102,19 @@ class CosineField:
         weight = np.array([math.sqrt(weights.get(p.axis, 1.0)) for p in self.patterns])
         return overlap * (self._axes @ self._axes.T) * np.outer(weight, weight)
 
-    def on_input(self, spec: CropSpec, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return what each chosen pattern adds to a classifier's input at coefficient 1, ``(n, height, width, 3)``.
+    def on_input(self, spec: CropSpec, chosen: NDArray[np.int64]) -> InputField:
+        """Return what chosen patterns add to a classifier's input.
 
         Taken at the centres of the input's pixels, which for patterns many pixels long is what cropping gives.
         """
         x, y = input_points(spec)
         u, v = self.frame.coordinates(x, y)
-        mask = self.frame.mask_at(x, y)
-        waves = np.arange(self._top)
-        across = np.cos(np.pi * waves[:, None, None] * u).astype(np.float32)[self._i[chosen]]
-        down = np.cos(np.pi * waves[:, None, None] * v).astype(np.float32)[self._j[chosen]]
-        plane = across * down * mask
-        return plane[..., None] * self._axes[chosen].astype(np.float32)[:, None, None, :]
+        mask = self.frame.mask_at(x, y).astype(np.float32)
+        waves, which = np.unique(np.stack([self._i, self._j], axis=1)[chosen], axis=0, return_inverse=True)
+        planes = np.stack([np.cos(np.pi * i * u).astype(np.float32) for i in range(self._top)])[waves[:, 0]]
+        planes *= np.stack([np.cos(np.pi * j * v).astype(np.float32) for j in range(self._top)])[waves[:, 1]]
+        planes *= mask
+        return InputField(planes, which.ravel(), self._axes[chosen].astype(np.float32))
 
     @cached_property
     def _places(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -484,15 +484,14 @@ class PatternInput:
             )
         self._guide, self._needed = guide, np.flatnonzero(needed)
         self._input = take_crop(spec, anchor.pixels)
-        self._effects = field.on_input(spec, self._needed).reshape(len(self._needed), -1)
+        self._effects = field.on_input(spec, self._needed)
 
     def score(self, changes: NDArray[np.float64], *, grey: bool) -> NDArray[np.float64]:
         """Score the anchor's image with fields ``(m, patterns)`` added, in greyscale if asked."""
         most = max(1, BATCH_VALUES // self._input.size)
         scores = []
         for start in range(0, len(changes), most):
-            part = changes[start : start + most, self._needed].astype(np.float32)
-            inputs = (part @ self._effects).reshape(-1, *self._input.shape) + self._input
+            inputs = self._effects.add(changes[start : start + most, self._needed]) + self._input
             if grey:
                 luma = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in inputs]
                 inputs = np.repeat(np.stack(luma)[..., None], 3, axis=-1)

@@ -24,7 +24,8 @@ class FileMargins:
     face: Face | None
     """The face found in the file itself; None if it was lost there."""
     margins: NDArray[np.float64]
-    """``(versions, guides)``: score times side, the file itself first; negative is wrong; NaN where no face was."""
+    """``(versions, guides)``: score times side, the file itself first; negative is wrong; NaN where no face was found,
+    and where the rest was left out."""
 
 
 class Guides:
@@ -44,6 +45,9 @@ class Guides:
         self.original_margins = scores * self.sides
         """``(guides,)``."""
         self.scales = np.maximum(self.original_margins - goal, LEAST_SCALE)
+        self._lighter_first = sorted(
+            range(len(classifiers)), key=lambda number: getattr(classifiers[number], "oversamples", False)
+        )
 
     def labelled(self, face: Face) -> Face:
         """Return the face with the first guide's verdict as its label where it has none."""
@@ -61,7 +65,8 @@ class Guides:
     ) -> FileMargins:
         """Find the face again in a stored file and in versions of it, and score each with every guide.
 
-        With ``most``, versions after the first in which a margin is greater or no face is found are left out.
+        With ``most``, what comes after the first margin that is greater, or after no face, is left out: versions, and
+        guides in their order, those of a single pass first.
         """
         margins = np.full((1 + len(versions), len(self.classifiers)), np.nan)
         faces: list[Face | None] = []
@@ -69,7 +74,10 @@ class Guides:
             version_face = look_again(face, stored if version is None else make_version(stored, version))
             faces.append(version_face)
             if version_face is not None:
-                margins[row] = [score_face(classifier, version_face) for classifier in self.classifiers] * self.sides
-            if most is not None and (version_face is None or margins[row].max() > most):
+                for number in self._lighter_first:
+                    margins[row, number] = score_face(self.classifiers[number], version_face) * self.sides[number]
+                    if most is not None and margins[row, number] > most:
+                        break
+            if most is not None and not (margins[row] <= most).all():
                 break
         return FileMargins(face=faces[0], margins=margins)
