@@ -155,12 +155,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     untouched = Untouched(data, panel)
     rows, sheet = [], [strip([face.pixels for face in chosen[: options.tiles]], chosen)]
     for setting in options.set or [""]:
+        left: list[float] = []
         for left_out in options.leave.split(","):
             outcome = perturb(groups, chosen, left_out, options.method, read_settings(parts_of(setting)))
-            rows += rows_of(setting or "default", left_out, untouched, outcome)
+            more, errors = rows_of(setting or "default", left_out, untouched, outcome)
+            rows += more
+            left += [] if left_out == NOTHING or errors.after.all.value is None else [errors.after.all.value]
             print(f"{setting or 'default'}, {left_out} left out: done", file=sys.stderr, flush=True)
             stored = {face.image_id: image for face, image in zip(outcome.faces, outcome.images, strict=True)}
             sheet.append(strip([stored.get(f.image_id, f.pixels) for f in chosen[: options.tiles]], chosen))
+        if len(left) > 1:
+            mean = {
+                "setting": setting or "default",
+                "judge": f"mean of {len(left)} left out",
+                "wrong": f"{np.mean(left):.0%}",
+            }
+            rows.append(mean)
     learnt, judging = ([str(len(g.learnt)) for g in groups], [str(len(g.judging)) for g in groups])
     people = len({face.subject for face in chosen})
     text = "\n".join(
@@ -323,8 +333,8 @@ def perturb(
     return Outcome(done, [r.pixels for r in stored], [r.file_face for r in stored], len(chosen) - len(done), seconds)
 
 
-def rows_of(setting: str, left_out: str, untouched: Untouched, outcome: Outcome) -> list[Row]:
-    """Return the rows of one perturbing: of who was left out, or of all where nothing was."""
+def rows_of(setting: str, left_out: str, untouched: Untouched, outcome: Outcome) -> tuple[list[Row], JuryErrors]:
+    """Return the rows of one perturbing, of who was left out or of all, and the errors of the first one."""
     panel = untouched.panel
     here = [k for k, again in enumerate(outcome.again) if again is not None]
     faces, again = [outcome.faces[k] for k in here], [face for face in outcome.again if face is not None]
@@ -339,10 +349,10 @@ def rows_of(setting: str, left_out: str, untouched: Untouched, outcome: Outcome)
         assert jury is not None, "all are labelled"
         return jury.majority, jury.jurors
 
-    names = JUDGES if left_out == NOTHING else (left_out,)
+    single = judged(JUDGES if left_out == NOTHING else (left_out,))[1]
     rows = [
         judge_cells(setting, title(name) + ("*" if name == left_out else " (asked)"), errors)
-        for name, errors in judged(names)[1].items()
+        for name, errors in single.items()
     ]
     if left_out == NOTHING and panel.jury:
         majority, jurors = judged(panel.jury)
@@ -358,7 +368,7 @@ def rows_of(setting: str, left_out: str, untouched: Untouched, outcome: Outcome)
         "failed": f"{outcome.failed}",
         "CPU s": f"{outcome.seconds:.1f}",
     }
-    return rows
+    return rows, next(iter(single.values()))
 
 
 def title(name: str) -> str:

@@ -68,7 +68,7 @@ def test_rows_of_nothing_left_out_hold_the_jury_and_of_one_left_out_only_him(fac
     judges = {**dict.fromkeys(bench.JUDGES, sees), "a": sees, "b": sees, "c": always_male}
     untouched = bench.Untouched(faces, bench.Panel(judges, {"sface": SFace()}, ("a", "b", "c")))
 
-    rows = bench.rows_of("x=1", bench.NOTHING, untouched, outcome)
+    rows, _ = bench.rows_of("x=1", bench.NOTHING, untouched, outcome)
     by_judge = {row["judge"]: row for row in rows}
     assert list(by_judge)[4:] == ["majority of 3 never asked", *(f"{n} (never asked)" for n in "abc")]
     majority = by_judge["majority of 3 never asked"]
@@ -82,7 +82,8 @@ def test_rows_of_nothing_left_out_hold_the_jury_and_of_one_left_out_only_him(fac
     assert "sface: FNMR; accepted" in rows[0]
     assert "lost" not in rows[1], "figures of the whole run stand once"
 
-    (row,) = bench.rows_of("", "sface", untouched, outcome)
+    (row,), errors = bench.rows_of("", "sface", untouched, outcome)
+    assert errors.after.male.value == 1.0
     assert row["judge"] == "sface probe*"
     assert row["sface: FNMR; accepted"].endswith("*")
 
