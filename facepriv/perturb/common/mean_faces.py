@@ -241,6 +241,12 @@ class CanonicalFrame:
         stack = np.stack(weights)
         return (stack / stack.sum(axis=0) * self.mask).astype(np.float32)
 
+    @cached_property
+    def lips(self) -> Floats:
+        """``(h, w)``, 1 on the lips and what lies between them, falling smoothly to 0."""
+        drawn = self._filled(self.points[48:60]).astype(np.float32)
+        return cv2.GaussianBlur(cv2.dilate(drawn, np.ones((7, 7), np.uint8)), (0, 0), 3.0)
+
     def blur(self, field: Floats, sigma: float) -> Floats:
         """Blur a field ``(h, w, 3)`` by a Gaussian of ``sigma`` face widths, without what lies outside the face."""
         inside = self.hull.astype(np.float32)

@@ -24,7 +24,9 @@ from facepriv.perturb.common.mean_faces import (
 from facepriv.types import Face, Image
 
 KINDS = ("light", "colour", "shape")
-PARTS = tuple((kind, region) for kind in KINDS for region in REGIONS)
+LIKENESS = ("brows", "mouth", "jaw")
+"""Regions that may be drawn towards the other gender's mean face itself, as where a beard is to go."""
+PARTS = (*((kind, region) for kind in KINDS for region in REGIONS), *(("likeness", region) for region in LIKENESS))
 """Kind and region of every part, in the order of the strengths."""
 GAIN = (0.35, 1.25)
 """Least and greatest factor by which a face's own brightness scales what is added to it."""
@@ -45,6 +47,8 @@ class Difference:
     frame: CanonicalFrame
     own: Floats
     """``(h, w, 3)`` mean face of the gender to leave."""
+    other: Floats
+    """``(h, w, 3)`` mean face of the gender to come near."""
     light: Floats
     """``(h, w, 3)``, equal channels."""
     colour: Floats
@@ -61,6 +65,7 @@ class Difference:
         return cls(
             frame=frame,
             own=own,
+            other=other,
             light=frame.light(change, coarse),
             colour=frame.colour(change),
             shift=frame.shift(other_shape - own_shape),
@@ -91,6 +96,8 @@ class Overlay:
         """``(7, h, w, 3)`` canonical."""
         self.shift: Floats = frame.by_region(difference.shift, frame.inner)
         """``(7, h, w, 2)`` canonical."""
+        self.likeness: Floats = _likeness(frame, difference, canonical)
+        """``(3, h, w, 3)`` canonical: what is missing to the other gender's mean face, in the tone of this face."""
         box = np.ascontiguousarray(face.pixels[self._map.rows, self._map.columns]).astype(np.float32)
         reach = max(1, round(CEILING_REACH * face_width(face.landmarks)))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -105,12 +112,14 @@ class Overlay:
 
         Of light and colour as a share of 255 squared; of shape in shares of the face's width, squared.
         """
-        parts = np.concatenate([self.light, self.colour]).reshape(2 * len(REGIONS), -1) / 255
+        parts = np.concatenate([self.light, self.colour, self.likeness]).reshape(len(PARTS) - len(REGIONS), -1) / 255
         shifts = self.shift.reshape(len(REGIONS), -1) / WIDTH
         inside = float(self._hull.sum())
         gram = np.zeros((len(PARTS), len(PARTS)))
-        gram[: len(parts), : len(parts)] = (parts @ parts.T) / (3 * inside)
-        gram[len(parts) :, len(parts) :] = (shifts @ shifts.T) / inside
+        painted = [place for place, (kind, _) in enumerate(PARTS) if kind != "shape"]
+        moved = [place for place, (kind, _) in enumerate(PARTS) if kind == "shape"]
+        gram[np.ix_(painted, painted)] = (parts @ parts.T) / (3 * inside)
+        gram[np.ix_(moved, moved)] = (shifts @ shifts.T) / inside
         return gram
 
     def render(self, strengths: NDArray[np.floating]) -> Image:
@@ -119,9 +128,14 @@ class Overlay:
         Added light never passes what is brightest near by, so that skin where the mean face has a brow's edge gets no
         halo. Colour may fade to grey, as where a beard was shaved, but not past it to blue.
         """
-        amount = np.asarray(strengths, dtype=np.float32).reshape(len(KINDS), len(REGIONS))
-        lit = self._box + self._tint * self._map.take(_mix(amount[0], self.light))
-        lit = np.minimum(lit, self._ceiling)
+        strengths = np.asarray(strengths, dtype=np.float32)
+        amount = strengths[: len(KINDS) * len(REGIONS)].reshape(len(KINDS), len(REGIONS))
+        likeness = strengths[len(KINDS) * len(REGIONS) :]
+        nearer = self._box
+        if likeness.any():
+            nearer = nearer + self._map.take(_mix(likeness, self.likeness))
+        lit = nearer + self._tint * self._map.take(_mix(amount[0], self.light))
+        lit = np.minimum(lit, np.maximum(self._ceiling, nearer))
         box = _no_bluer_than_grey(lit, lit + self._map.take(_mix(amount[1], self.colour)))
         image = self._face.pixels.astype(np.float32)
         image[self._map.rows, self._map.columns] = box
@@ -145,6 +159,20 @@ def _no_bluer_than_grey(before: Floats, after: Floats) -> Floats:
     red = np.maximum(after[..., 0], np.minimum(before[..., 0], luma))
     blue = np.minimum(after[..., 2], np.maximum(before[..., 2], luma))
     return np.stack([red, after[..., 1], blue], axis=2)
+
+
+def _likeness(frame: CanonicalFrame, difference: Difference, face: Floats) -> Floats:
+    """Return what is missing to the other gender's mean face in the face's own tone, ``(3, h, w, 3)``.
+
+    The tone is what cheeks, nose and forehead have of the mean's. Lips are left out, since an open mouth must not be
+    mixed with a closed one.
+    """
+    skin = sum(frame.regions[REGIONS.index(name)] for name in ("cheeks", "nose", "forehead")) > 0.5
+    tone = np.median(face[skin], axis=0) / np.maximum(np.median(difference.other[skin], axis=0), 1.0)
+    missing = difference.other * np.clip(tone, 0.1, 3.0).astype(np.float32) - face
+    weights = np.stack([frame.regions[REGIONS.index(name)] for name in LIKENESS])
+    weights[1:] *= 1 - frame.lips
+    return (weights[..., None] * missing).astype(np.float32)
 
 
 def _mix(amounts: Floats, parts: Floats) -> Floats:
