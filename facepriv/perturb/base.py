@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,6 +114,8 @@ class Context:
     """What `Perturber.learn` gave, if the method learns."""
     kept: KeptClassifiers | None = None
     """Classifiers whose scores are to stay, for a method that can keep them; None keeps nothing."""
+    key: bytes = b""
+    """What is to depend on a person alone, not on order or company, is drawn with it; made of the run's seed."""
 
     @property
     def learnt_arrays(self) -> Arrays:
@@ -275,9 +278,10 @@ class Perturber(ABC):
             Called with the number of faces done, after each.
         """
         results: list[PerturbResult | PerturbFailure] = []
+        key = hashlib.sha256(b"facepriv run\0" + str(seed).encode()).digest()
         for face, position in zip(faces, positions if positions is not None else range(len(faces)), strict=True):
             rng = np.random.default_rng(np.random.SeedSequence([seed, position]))
-            results.append(self._perturb_face(face, classifiers, Context(gallery, rng, guards, learned, keep)))
+            results.append(self._perturb_face(face, classifiers, Context(gallery, rng, guards, learned, keep, key)))
             on_progress(len(results))
         return results
 

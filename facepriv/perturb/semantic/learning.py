@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import cv2
 import numpy as np
@@ -21,11 +20,14 @@ from facepriv.perturb.common.mean_faces import (
     to_canonical,
 )
 from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.semantic.donors import PREFIX
 from facepriv.perturb.semantic.overlay import Difference
 from facepriv.perturb.semantic.probes import train_probe
 from facepriv.types import FEMALE, MALE, AttributeClassifier, Face, FaceMatcher
 from facepriv.wording import count
 
+FMR, USUAL = 0.001, 0.9
+"""False match rate of the floors, and the share that a genuine comparison usually has of the way to the same image."""
 FEWEST_SUBJECTS = 4
 """Of either gender, to learn from."""
 WORKING_WIDTH = 240.0
@@ -64,16 +66,41 @@ def learn_means(
     for label, word in ((FEMALE, "female"), (MALE, "male")):
         arrays[f"mean-{word}"] = means[label]
         arrays[f"shape-{word}"] = mean_shapes[label]
+    readings: list[NDArray[np.float64]] = []
     for name, own in scores.items():
         arrays[f"spread:{name}"] = np.array(_spread(name, own))
+        readings.append(np.array(own) / arrays[f"spread:{name}"])
     for guard in guards:
         rows = np.stack(templates[guard.name])
         _check_templates(guard.name, rows, labels, subjects)
         probe = train_probe(rows, labels, subjects)
         arrays[f"probe:{guard.name}"] = probe.weights
         arrays[f"spread:{guard.name}"] = np.array(_spread(guard.name, [-probe.spread, probe.spread]))
-        arrays[f"strangers:{guard.name}"] = np.array(_strangers(guard, rows, subjects))
-    return arrays
+        assert probe.held_out is not None, "a probe that was just trained"
+        readings.append(probe.held_out / probe.spread)
+        strangers, floor = _floor(guard, rows, subjects)
+        arrays[f"strangers:{guard.name}"] = np.array(strangers)
+        arrays[f"floor:{guard.name}"] = np.array(floor)
+    return arrays | _donors(np.stack(readings, axis=1), np.array(labels))
+
+
+def _donors(readings: NDArray[np.float64], labels: NDArray[np.integer]) -> dict[str, NDArray[np.generic]]:
+    """Return the margins of everybody learnt from, by the side that their first guide and label agree on.
+
+    Who is on neither side, or has a reading missing, is nobody's donor. Raises BadInputError with code
+    ``too-few-to-learn`` if a side has none.
+    """
+    donors: dict[str, NDArray[np.generic]] = {}
+    for label, word in ((FEMALE, "female"), (MALE, "male")):
+        fit = (labels == label) & np.isfinite(readings).all(axis=1) & (label * readings[:, 0] > 0)
+        donors[PREFIX + word] = readings[fit]
+        if not fit.any():
+            raise BadInputError(
+                f"The first guide was expected to be right of some of the people labelled {word}, but it is right of "
+                "none; choose another guide.",
+                code="too-few-to-learn",
+            )
+    return donors
 
 
 def choose_images(gallery: Gallery, most: int) -> list[str]:
@@ -141,11 +168,25 @@ def _check_templates(name: str, rows: NDArray[np.float32], labels: Sequence[int]
             )
 
 
-def _strangers(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence[str]) -> float:
-    """Return the mean similarity of different people."""
+def _floor(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence[str]) -> tuple[float, float]:
+    """Return the mean similarity of strangers, and how little an image may be like its original.
+
+    The latter is a share of the way from strangers to the same image: where a genuine comparison of a usual similarity
+    comes down to the threshold at FMR `FMR`. A changed image is taken to lose that share of every comparison. Where
+    nobody has two images, `USUAL` stands for what is usual.
+    """
     similarity = guard.compare(rows, rows)
-    different = [similarity[a, b] for a, b in combinations(range(len(rows)), 2) if subjects[a] != subjects[b]]
-    return float(np.nanmean(different))
+    names = np.array(subjects, dtype=object)
+    pairs = np.triu_indices(len(rows), 1)
+    alike = (names[:, None] == names[None])[pairs]
+    values = np.asarray(similarity, dtype=np.float64)[pairs]
+    known = np.isfinite(values)
+    strangers = values[known & ~alike]
+    mean = float(strangers.mean())
+    threshold = (float(np.quantile(strangers, 1 - FMR)) - mean) / (1 - mean)
+    genuine = (values[known & alike] - mean) / (1 - mean)
+    usual = float(np.median(genuine)) if len(genuine) else USUAL
+    return mean, float(np.clip(threshold / max(usual, 0.1), 0.0, 1.0))
 
 
 def learnt_difference(arrays: Arrays, side: int, coarse: float) -> Difference:

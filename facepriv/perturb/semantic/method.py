@@ -1,13 +1,14 @@
 """Add what tells the mean faces of the genders apart: a change that a person sees and that classifiers share.
 
-The difference of two mean faces, learnt from other people, is laid on a face in 21 parts, light, colour and shape in
-seven soft regions each, with strengths from 0 up. Strengths are fitted to the mean margin of several guides: the
-classifiers handed in, and a linear probe on every guard's templates, while guards hold the matchers' similarity up.
-Since the change carries meaning instead of one network's quirks, some classifiers that had no part in the fit turn
-too, by no means all. With the default parameters on 32 real photos, one of two networks and two probes left out of the
-fit at a time, that one erred on 44 to 56 %; women were turned more than men by three of the four. Both matchers
-accepted every image, also the matcher left out; with `dlib-resnet` left out its FNMR rose by one image in 32. A floor
-of 0.75 turned no more by that judge, and `dlib-resnet`, left out, no longer accepted one image in eight.
+The difference of two mean faces, learnt from other people, is laid on a face in parts: light, colour and shape in seven
+soft regions each, and brows, upper lip and jaw drawn towards the other mean face itself, so that a beard goes. Their
+strengths are fitted to several guides at once: the classifiers handed in, and a linear probe on every guard's
+templates, within floors for the matchers' similarity and for image quality. Since the change carries meaning instead of
+one network's quirks, classifiers that had no part in the fit turn too, most of them, by no means all.
+
+Where the side is *drawn*, every image is sent to the readings of a person drawn by key, whatever its label: who reads
+apparent gender reads what the key drew. Traces of the original remain, and attackers who learn from the release find
+them (docs/audit.md says how often).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from facepriv.errors import FaceprivError
-from facepriv.imaging.acquire import find_again
+from facepriv.imaging.acquire import look_again
 from facepriv.perturb.base import (
     Arrays,
     Context,
@@ -28,25 +29,30 @@ from facepriv.perturb.base import (
     Perturbation,
     Perturber,
     Progress,
-    all_wrong,
-    score_face,
+    Targets,
     side_of,
 )
-from facepriv.perturb.common.mean_faces import REGIONS
+from facepriv.perturb.semantic.donors import draw_donor
+from facepriv.perturb.semantic.goals import leave, reach
 from facepriv.perturb.semantic.learning import learn_means, learnt_difference, working_copy
-from facepriv.perturb.semantic.overlay import Overlay
-from facepriv.perturb.semantic.panel import Panel
-from facepriv.perturb.semantic.parameters import SemanticParameters
-from facepriv.perturb.semantic.strength_fit import StrengthFit, Strengths
+from facepriv.perturb.semantic.overlay import PARTS, Overlay
+from facepriv.perturb.semantic.panel import Panel, PanelScores
+from facepriv.perturb.semantic.parameters import DRAWN, SemanticParameters
+from facepriv.perturb.semantic.strength_fit import Floors, StrengthFit, Strengths
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, Stop
 from facepriv.wording import count
 
 CHECKS = 4
 """Most files rendered and scored."""
-ENOUGH = 0.5
-"""Mean margin past zero at which an original is left alone, however much further the target lies."""
 SHRINK = 0.92
 """What strengths are multiplied by when the file shows that they are too great."""
+HIGHEST_FLOOR = 0.97
+"""Of a matcher, as a share of the way from strangers to the same image: nothing could be changed above."""
+BACK = 0.5
+"""How strongly a part may be taken back for a drawn side, as a share of its greatest strength."""
+TOLERANCE = 0.75
+"""How far from its donor a guide may end, in spreads of the guide whose scores differ most."""
+FINISHER = "colour-field"
 
 
 class Semantic(Perturber):
@@ -69,83 +75,112 @@ class Semantic(Perturber):
         return learn_means(context.gallery, classifiers, context.guards, self.parameters.images, on_progress)
 
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
-        """Perturb one face; nothing is random."""
+        """Perturb one face; nothing is random but what the key draws."""
         assert context.learned is not None, "the base class sees to it"
         options, arrays = self.parameters, context.learned.arrays
         small = working_copy(face)
         panel = Panel(small, classifiers, context.guards, arrays)
-        original = panel.score(small.pixels)
-        side = side_of(face, float(original.margins.mean()))
+        (original,) = panel.look([small.pixels])
         notes = _notes(context.learned, context.guards)
-        if original.mean_margin(side) <= -min(options.mean_margin, ENOUGH):
-            return _perturbation(face.pixels.copy(), [original.score], "already-wrong", notes)
+        if options.side == DRAWN:
+            drawn = draw_donor(face, arrays, key=context.key, draw_by=options.draw_by)
+            side, goal = -drawn.side, reach(drawn.margins)
+            targets = Targets(drawn.margins[: len(classifiers)] * panel.spreads, TOLERANCE * float(panel.spreads.max()))
+        else:
+            side, targets = side_of(face, float(original.margins.mean())), None
+            goal = leave(side)
+            if original.has_left(side):
+                return _perturbation(face.pixels.copy(), [original.score], "already-wrong", notes, None)
         difference = learnt_difference(arrays, side, options.coarse)
         overlay = Overlay(small, difference)
-        floors = panel.strangers + options.similarity * (original.similarity - panel.strangers)
-        limits = np.repeat([options.light, options.colour, options.shape], len(REGIONS))
-        fit = StrengthFit(panel, overlay, original, floors, side, limits, options)
-        best, trajectory = fit.search()
+        fit = StrengthFit(panel, overlay, original, self._floors(context.guards, arrays), goal, self._limits())
+        best, trajectory = fit.search(options.trials)
         if small is not face:
             panel, overlay = Panel(face, classifiers, context.guards, arrays), Overlay(face, difference)
-        pixels, stop = _render_within_floors(face, overlay, panel, fit, best.strengths, trajectory)
-        perturbation = _perturbation(pixels, trajectory, stop, notes)
-        if not options.finish or stop == "face-lost":
+        pixels, scores = _render_within_floors(face, overlay, panel, fit, best.strengths, trajectory)
+        stop = _reason(scores, side, targets, panel)
+        perturbation = _perturbation(pixels, trajectory, stop, notes, targets)
+        if not options.finish or scores is None:
             return perturbation
-        return _finish(face, perturbation, side, classifiers[0], panel, fit, context)
+        return _finish(face, perturbation, side, classifiers, panel, fit, context)
+
+    def _floors(self, guards: Sequence[FaceMatcher], arrays: Arrays) -> Floors:
+        step = self.parameters.step
+        floors = []
+        for guard in guards:
+            strangers, floor = (float(arrays[f"{name}:{guard.name}"]) for name in ("strangers", "floor"))
+            floors.append(strangers + min(floor + step.slack, HIGHEST_FLOOR) * (1 - strangers))
+        return Floors(np.array(floors), step.psnr)
+
+    def _limits(self) -> tuple[Strengths, Strengths]:
+        options = self.parameters
+        high = np.array([float(getattr(options, kind)) for kind, _ in PARTS])
+        if options.side != DRAWN:
+            return np.zeros(len(PARTS)), high
+        # What already lies beyond its donor is brought back.
+        return np.array([0.0 if kind == "likeness" else -BACK for kind, _ in PARTS]) * high, high
+
+
+def _reason(scores: PanelScores | None, side: int, targets: Targets | None, panel: Panel) -> Stop:
+    """Return why a perturbation ended, by the scores of its file; None where no face was found in it."""
+    if scores is None:
+        return "face-lost"
+    if targets is not None:
+        guides = scores.margins[: len(panel.spreads)] * panel.spreads
+        return "landed" if targets.reached(guides) else "floor"
+    return "flipped" if scores.has_left(side) else "floor"
 
 
 def _render_within_floors(
     face: Face, overlay: Overlay, panel: Panel, fit: StrengthFit, strengths: Strengths, trajectory: list[float]
-) -> tuple[Image, Stop]:
-    """Render at full size, and weaken the change while a floor does not hold on the file.
+) -> tuple[Image, PanelScores | None]:
+    """Render at full size, and weaken the change while a matcher's floor does not hold on the file.
 
-    The score of every file is added to the trajectory.
+    The score of every file is added to the trajectory. Return the last file's scores; None if it has no face.
     """
-    pixels = face.pixels
-    stop: Stop = "face-lost"
+    pixels, scores = face.pixels, None
     for _ in range(CHECKS):
         pixels = overlay.render(strengths)
-        file_face = find_again(face, pixels)
-        if file_face is not None:
-            scores = panel.score_file_face(file_face)
+        file_face = look_again(face, pixels)
+        scores = None if file_face is None else panel.score_file_face(file_face)
+        if scores is not None:
             trajectory.append(scores.score)
             if fit.holds_floors(scores):
-                return pixels, "flipped" if fit.reaches_margin(scores) else "floor" if len(fit.floors) else "rounds"
-            stop = "floor"
+                break
         strengths = strengths * SHRINK
-    return pixels, stop
+    return pixels, scores
 
 
 def _finish(
     face: Face,
     perturbation: Perturbation,
     side: int,
-    guide: AttributeClassifier,
+    guides: Sequence[AttributeClassifier],
     panel: Panel,
     fit: StrengthFit,
     context: Context,
 ) -> Perturbation:
-    """Flip the first guide on the file by the unnoticeable method, if it has not flipped and all floors still hold."""
+    """Turn all guides on the file by the unnoticeable method, where one has not turned and all floors still hold."""
     from facepriv.perturb.registry import perturbers
 
-    file_face = find_again(face, perturbation.pixels)
-    if file_face is None or all_wrong([score_face(guide, file_face)], [side]):
+    file_face = look_again(face, perturbation.pixels)
+    if file_face is None:
         return perturbation
-    finisher = perturbers.create("recommended")
+    finisher = perturbers.create(FINISHER, survive_grey=True)
     try:
-        finish = finisher.run(replace(file_face, label=side), [guide], Context(context.gallery, context.rng))
+        finish = finisher.run(replace(file_face, label=side), guides, Context(context.gallery, context.rng))
     except FaceprivError as error:
-        return replace(perturbation, notes=(*perturbation.notes, f"The first guide was not finished: {error}"))
-    finished_face = find_again(face, finish.pixels)
+        return replace(perturbation, notes=(*perturbation.notes, f"The guides were not finished: {error}"))
+    finished_face = look_again(face, finish.pixels)
     if finished_face is None or not fit.holds_floors(panel.score_file_face(finished_face)):
-        note = f"Finishing the first guide with {finisher.name} would have passed a matcher's floor."
+        note = f"Finishing the guides with {finisher.name} would have passed a matcher's floor."
         return replace(perturbation, notes=(*perturbation.notes, note))
     return replace(
         perturbation,
         pixels=finish.pixels,
         updates=perturbation.updates + len(finish.trajectory) - 1,
         trajectory=np.concatenate([perturbation.trajectory, finish.trajectory[1:]]),
-        notes=(*perturbation.notes, f"The first guide was finished with {finisher.name}.", *finish.notes),
+        notes=(*perturbation.notes, f"The guides were finished with {finisher.name}.", *finish.notes),
     )
 
 
@@ -162,7 +197,14 @@ def _notes(learned: Learned, guards: Sequence[FaceMatcher]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _perturbation(pixels: Image, trajectory: list[float], stop: Stop, notes: tuple[str, ...]) -> Perturbation:
+def _perturbation(
+    pixels: Image, trajectory: list[float], stop: Stop, notes: tuple[str, ...], targets: Targets | None
+) -> Perturbation:
     return Perturbation(
-        pixels=pixels, updates=len(trajectory) - 1, stop=stop, trajectory=np.array(trajectory), notes=notes
+        pixels=pixels,
+        updates=len(trajectory) - 1,
+        stop=stop,
+        trajectory=np.array(trajectory),
+        notes=notes,
+        targets=targets,
     )

@@ -1,7 +1,8 @@
-"""Lay fields of the canonical face onto an image: light, colour and shape, each in parts with a strength of its own."""
+"""Lay fields of the canonical face onto an image in parts, each with a strength of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from facepriv.perturb.common.mean_faces import (
     LUMA,
     REGIONS,
-    WIDTH,
     CanonicalFrame,
     Floats,
     Points,
@@ -78,7 +78,6 @@ class Overlay:
     def __init__(self, face: Face, difference: Difference) -> None:
         frame = difference.frame
         self._face = face
-        self._hull = frame.hull
         turn = turn_onto(frame.points[:68], face.landmarks)
         self._turn = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]], dtype=np.float32)
         self._map = correspond(bounded(face.landmarks), frame.points, *face.pixels.shape[:2])
@@ -107,23 +106,51 @@ class Overlay:
         self._tint = np.clip(near / np.maximum(near @ LUMA, 1.0)[..., None], *TINT_RANGE).astype(np.float32)
         self._ceiling = np.maximum(box, cv2.dilate(cv2.GaussianBlur(box, (0, 0), 1.0), kernel) + np.float32(CEILING))
 
-    def visibility(self) -> NDArray[np.float64]:
-        """Return the Gram matrix ``(21, 21)`` of the parts: mean square change inside the face.
+    def mean_square(self, pixels: Image) -> float:
+        """Return the mean square error of a version of the image inside the face box, as a share of 255 squared."""
+        return float(np.mean(self._difference(pixels) ** 2))
 
-        Of light and colour as a share of 255 squared; of shape in shares of the face's width, squared.
+    def squares(
+        self,
+        at_start: Image,
+        raised: Sequence[Image],
+        parts: Sequence[int],
+        steps: NDArray[np.float64],
+        start: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Return the mean square error inside the face box as ``x G x + 2 l x + c`` of strengths ``x``.
+
+        Parameters
+        ----------
+        at_start, raised
+            What was rendered with the strengths ``start``, and with each of ``parts`` raised by its step.
+
+        Returns
+        -------
+        tuple
+            ``(p, p)``, ``(p,)`` and a number, for all `PARTS`; nothing for those that were not raised.
         """
-        parts = np.concatenate([self.light, self.colour, self.likeness]).reshape(len(PARTS) - len(REGIONS), -1) / 255
-        shifts = self.shift.reshape(len(REGIONS), -1) / WIDTH
-        inside = float(self._hull.sum())
-        gram = np.zeros((len(PARTS), len(PARTS)))
-        painted = [place for place, (kind, _) in enumerate(PARTS) if kind != "shape"]
-        moved = [place for place, (kind, _) in enumerate(PARTS) if kind == "shape"]
-        gram[np.ix_(painted, painted)] = (parts @ parts.T) / (3 * inside)
-        gram[np.ix_(moved, moved)] = (shifts @ shifts.T) / inside
-        return gram
+        moved = self._difference(at_start)
+        effects = np.zeros((len(PARTS), len(moved)), dtype=np.float32)
+        for part, pixels in zip(parts, raised, strict=True):
+            effects[part] = (self._difference(pixels) - moved) / steps[part]
+        offset = moved - start.astype(np.float32) @ effects
+        count = len(moved)
+        return (
+            (effects @ effects.T).astype(np.float64) / count,
+            (effects @ offset).astype(np.float64) / count,
+            float(offset @ offset) / count,
+        )
+
+    def _difference(self, pixels: Image) -> Floats:
+        """Return what changed inside the face box, flat, as a share of 255."""
+        left, top, right, bottom = self._face.box
+        box = slice(max(0, top), bottom), slice(max(0, left), right)
+        changed = pixels[box].astype(np.float32) - self._face.pixels[box].astype(np.float32)
+        return changed.ravel() / np.float32(255)
 
     def render(self, strengths: NDArray[np.floating]) -> Image:
-        """Lay the parts on the image with strengths ``(21,)``, ordered as `PARTS`.
+        """Lay the parts on the image with strengths ``(24,)``, ordered as `PARTS`.
 
         Added light never passes what is brightest near by, so that skin where the mean face has a brow's edge gets no
         halo. Colour may fade to grey, as where a beard was shaved, but not past it to blue.

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import Arrays, score_face
-from facepriv.perturb.common.anchored_crop import AnchoredCrop
+from facepriv.perturb.common.anchored_crop import AnchoredCrop, SparseCrop
 from facepriv.perturb.semantic.probes import Probe
-from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
+from facepriv.types import AttributeClassifier, CropMatcher, Face, FaceMatcher, Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,12 @@ class PanelScores:
     templates: tuple[NDArray[np.float64], ...]
     """Each guard's template."""
 
-    def mean_margin(self, side: int) -> float:
-        """Return the mean margin on the side ``side``, -1 or +1, that is to be left; negative = left on the whole.
+    def has_left(self, side: int) -> bool:
+        """Return whether the mean margin no longer lies on the side, -1 or +1, that is to be left.
 
-        A margin ``m`` below 0 counts as ``exp(m) - 1``, so that a guide which has long turned, or took the original
-        for the other gender, cannot outvote those which have not.
+        A margin past zero counts as 1 at most, so that a guide which has long turned cannot outvote others.
         """
-        own = side * self.margins
-        return float(np.where(own < 0, np.expm1(np.minimum(own, 0)), own).mean())
+        return float(np.maximum(side * self.margins, -1.0).mean()) < 0
 
 
 class Panel:
@@ -64,12 +62,11 @@ class Panel:
                 code="learnt-with-others",
             )
         self._face, self._classifiers, self._guards = original, classifiers, guards
-        self._spreads = [float(learnt[f"spread:{c.name}"]) for c in classifiers]
+        self.spreads = np.array([float(learnt[f"spread:{c.name}"]) for c in classifiers])
+        """``(guides,)`` nats of score to one of margin."""
         self._probes = [
             Probe(learnt[f"probe:{g.name}"].astype(np.float64), float(learnt[f"spread:{g.name}"])) for g in guards
         ]
-        self.strangers = np.array([float(learnt[f"strangers:{g.name}"]) for g in guards])
-        """``(guards,)`` mean similarity of different people."""
         self._templates = [guard.embed([original]) for guard in guards]
         failing = [g.name for g, rows in zip(guards, self._templates, strict=True) if not np.isfinite(rows).all()]
         if failing:
@@ -79,21 +76,45 @@ class Panel:
                 code="no-template",
             )
         self._crops = [AnchoredCrop.of(classifier, original) for classifier in classifiers]
+        # A matcher that takes crops need not find the face in every look again.
+        self._guard_crops = [
+            SparseCrop(guard.crop(original), original.pixels.shape) if isinstance(guard, CropMatcher) else None
+            for guard in guards
+        ]
+        self._look_templates = [
+            own if crop is None else self._embed(guard, crop, [original.pixels])
+            for guard, crop, own in zip(guards, self._guard_crops, self._templates, strict=True)
+        ]
 
-    def score(self, pixels: Image) -> PanelScores:
-        """Score a version of the original that has its size, under the original's crops."""
-        return self._scores([crop.score(pixels) for crop in self._crops], replace(self._face, pixels=pixels))
+    def look(self, images: Sequence[Image]) -> list[PanelScores]:
+        """Score versions of the original that have its size, under the original's crops, in one pass a network."""
+        scores = [crop.classifier.score(np.stack([crop.take(pixels) for pixels in images])) for crop in self._crops]
+        rows = [self._embed(guard, crop, images) for guard, crop in zip(self._guards, self._guard_crops, strict=True)]
+        return [
+            self._scores([own[i] for own in scores], [own[i : i + 1] for own in rows], self._look_templates)
+            for i in range(len(images))
+        ]
 
     def score_file_face(self, face: Face) -> PanelScores:
         """Score a face found again in a stored image, as whoever holds the file would."""
-        return self._scores([score_face(classifier, face) for classifier in self._classifiers], face)
+        scores = [score_face(classifier, face) for classifier in self._classifiers]
+        return self._scores(scores, [guard.embed([face]) for guard in self._guards], self._templates)
 
-    def _scores(self, scores: list[float], face: Face) -> PanelScores:
-        margins = [score / spread for score, spread in zip(scores, self._spreads, strict=True)]
+    def _embed(self, guard: FaceMatcher, crop: SparseCrop | None, images: Sequence[Image]) -> NDArray[np.float32]:
+        if crop is None or not isinstance(guard, CropMatcher):
+            return guard.embed([replace(self._face, pixels=pixels) for pixels in images])
+        return guard.embed_crops(np.stack([crop.take(pixels) for pixels in images]))
+
+    def _scores(
+        self,
+        scores: Sequence[float],
+        rows: Sequence[NDArray[np.float32]],
+        originals: Sequence[NDArray[np.float32]],
+    ) -> PanelScores:
+        margins = [*(np.asarray(scores) / self.spreads)]
         similarity, templates = [], []
-        for guard, probe, own in zip(self._guards, self._probes, self._templates, strict=True):
-            rows = guard.embed([face])
-            margins.append(float(probe.score(rows)[0]) / probe.spread)
-            similarity.append(float(guard.compare(own, rows)[0, 0]))
-            templates.append(rows[0].astype(np.float64))
-        return PanelScores(scores[0], np.array(margins), np.array(similarity), tuple(templates))
+        for guard, probe, own, row in zip(self._guards, self._probes, originals, rows, strict=True):
+            margins.append(float(probe.score(row)[0]) / probe.spread)
+            similarity.append(float(guard.compare(own, row)[0, 0]))
+            templates.append(row[0].astype(np.float64))
+        return PanelScores(float(scores[0]), np.array(margins), np.array(similarity), tuple(templates))

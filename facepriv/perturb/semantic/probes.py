@@ -19,6 +19,8 @@ class Probe:
     """``(d + 1,)``: one weight for each number of a template, then the bias."""
     spread: float
     """Standard deviation of the scores of people it was not trained on."""
+    held_out: NDArray[np.float64] | None = None
+    """``(n,)`` score of each row it was trained on by a probe trained on other people; NaN for rows without one."""
 
     def score(self, templates: NDArray[np.floating]) -> NDArray[np.float64]:
         """Score templates ``(n, d)`` as ``(n,)`` log-odds, male positive; NaN where a template is."""
@@ -44,4 +46,6 @@ def train_probe(templates: NDArray[np.floating], labels: Sequence[int], subjects
     smallest = min(len(set(groups[own == label])) for label in set(own.tolist()))
     folds = StratifiedGroupKFold(min(MOST_FOLDS, smallest))
     held_out = cross_val_predict(model, rows, own, groups=groups, cv=folds, method="decision_function")
-    return Probe(np.append(model.coef_[0], model.intercept_[0]), float(np.std(held_out)))
+    all_held_out = np.full(len(templates), np.nan)
+    all_held_out[usable] = held_out
+    return Probe(np.append(model.coef_[0], model.intercept_[0]), float(np.std(held_out)), all_held_out)

@@ -1,4 +1,4 @@
-"""Fit the strengths of the parts: the margin they gain against what they cost in visibility and similarity."""
+"""Fit the strengths of the parts: what they gain in readings, within floors for matchers and for image quality."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from facepriv.errors import BadInputError
+from facepriv.perturb.semantic.goals import Goal
 from facepriv.perturb.semantic.overlay import PARTS, Overlay
 from facepriv.perturb.semantic.panel import Panel, PanelScores
-from facepriv.perturb.semantic.parameters import SemanticParameters
+from facepriv.types import Image
 
 Strengths = NDArray[np.float64]
 
-START, STEP = 0.6, 0.6
-"""Strength of all parts at which their effects are measured, and by how much each is raised to do so."""
-STEEPEST = 4.0
-"""By how much one trial may be stronger than the one before."""
+START = STEP = np.array([0.3 if kind == "likeness" else 0.6 for kind, _ in PARTS])
+"""Strengths at which the parts' effects are measured, and by how much each is raised to do so."""
+REACH, CLOSER, LEAST_REACH = 3.0, 0.7, 0.3
+"""By how much the first trial may differ from `START`; what that is multiplied by after each, and the least of it."""
+ENOUGH = 0.04
+"""Trials end where the next would change no strength by more."""
+SIMILARITY_COST, PSNR_COST = 0.1, 0.1
+"""What using up a floor costs, in units of the goal's loss, so that nothing is spent for nothing."""
+BRINK, STEEPNESS = 0.95, 40.0
+"""Share of a floor used from which on the cost of coming nearer grows steeply, and how steeply."""
+LEARNING = 0.7
+"""How much of an effect that was not foreseen is taken into the measured effects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,123 +38,168 @@ class Trial:
     scores: PanelScores
 
 
+@dataclass(frozen=True)
+class Floors:
+    """What must hold of a changed image."""
+
+    similarity: NDArray[np.float64]
+    """``(guards,)`` least similarity to the original."""
+    psnr: float
+    """Least PSNR inside the face box, dB."""
+
+
+class _Quadratic:
+    """A cost that grows as the square of what the parts move: ``|x E + o|^2``, in shares of what is allowed."""
+
+    def __init__(self, gram: NDArray[np.float64], linear: NDArray[np.float64], constant: float, most: float) -> None:
+        self._gram, self._linear, self._constant = gram / most, linear / most, constant / most
+        self._scale = 1.0
+
+    @classmethod
+    def of_moves(
+        cls, effects: NDArray[np.floating], moved: NDArray[np.floating], start: Strengths, most: float
+    ) -> _Quadratic:
+        """Make it of effects ``(parts, d)`` and what ``start`` moved ``(d,)``."""
+        rows = effects.astype(np.float64)
+        offset = moved.astype(np.float64) - start @ rows
+        return cls(rows @ rows.T, rows @ offset, float(offset @ offset), most)
+
+    def __call__(self, x: Strengths) -> tuple[float, Strengths]:
+        """Return the share used and its gradient."""
+        gradient = self._gram @ x
+        value = x @ gradient + 2 * self._linear @ x + self._constant
+        return self._scale * float(value), 2 * self._scale * (gradient + self._linear)
+
+    def learn(self, x: Strengths, used: float) -> None:
+        """Take in what share was used at ``x``."""
+        foreseen = self(x)[0] / self._scale
+        self._scale = float(np.clip(used / max(foreseen, 1e-6), 0.2, 8.0))
+
+
 class StrengthFit:
-    """Search the strengths that move the mean margin most for what they cost."""
+    """Search the strengths that come nearest to a goal within the floors."""
 
     def __init__(
         self,
         panel: Panel,
         overlay: Overlay,
         original: PanelScores,
-        floors: NDArray[np.float64],
-        side: int,
-        limits: Strengths,
-        options: SemanticParameters,
+        floors: Floors,
+        goal: Goal,
+        limits: tuple[Strengths, Strengths],
     ) -> None:
         self._panel, self._overlay, self._original = panel, overlay, original
         self.floors = floors
-        self._side, self._limits, self._options = side, limits, options
+        self._goal = goal
+        self._limits = limits
 
     def holds_floors(self, scores: PanelScores) -> bool:
         """Return whether every guard's similarity is at its floor or above."""
-        return bool((scores.similarity >= self.floors).all() and np.isfinite(scores.margins).all())
+        return bool((scores.similarity >= self.floors.similarity).all() and np.isfinite(scores.margins).all())
 
-    def reaches_margin(self, scores: PanelScores) -> bool:
-        """Return whether the mean margin is as far past zero as wanted."""
-        return scores.mean_margin(self._side) <= -self._options.mean_margin
+    def search(self, trials: int) -> tuple[Trial, list[float]]:
+        """Measure every part's effect, then try what the model of them makes the best, and correct the model.
 
-    def search(self) -> tuple[Trial, list[float]]:
-        """Measure every part's effect, then try solutions of growing strength between too weak and too strong.
-
-        Return the weakest trial that reached the target with all floors holding, or else the one that came nearest, and
-        the first guide's score after every trial that was better than those before it.
+        Return the trial nearest to the goal with all floors holding, or else the one that passed them least, and the
+        first guide's score after every trial that was better than those before it.
         """
-        self._measure()
-        best = Trial(np.zeros(len(PARTS)), self._original)
+        start, effects, costs = self._measure()
+        allowed = np.maximum(1 - self.floors.similarity, 1e-6)
+        best, best_rank = Trial(np.zeros(len(PARTS)), self._original), (False, self._goal(self._original.margins)[0])
         trajectory = [self._original.score]
-        low, high = 0.0, np.inf
-        weight = self._first_weight()
-        for _ in range(self._options.trials):
-            strengths = self._solve(weight)
-            scores = self._panel.score(self._overlay.render(strengths))
-            holds, reached = self.holds_floors(scores), self.reaches_margin(scores)
-            nearer = scores.mean_margin(self._side) < best.scores.mean_margin(self._side)
-            if holds and (reached or (nearer and not self.reaches_margin(best.scores))):
-                best = Trial(strengths, scores)
-                trajectory.append(scores.score)
-            if holds and not reached:
-                low = weight
-            else:
-                high = weight
-            if low > 0 and high / low < 1.05:
+        at, margins, reach = start, self._at_start.margins, REACH
+        for number in range(trials):
+            strengths = self._solve(at, margins, effects, costs, reach)
+            if number and np.abs(strengths - at).max() < ENOUGH:
                 break
-            weight = low * STEEPEST if not np.isfinite(high) else np.sqrt(low * high) if low > 0 else high / STEEPEST
+            pixels = self._overlay.render(strengths)
+            (scores,) = self._panel.look([pixels])
+            reach = max(LEAST_REACH, CLOSER * reach)
+            if not np.isfinite(scores.margins).all():
+                continue
+            used = np.append((1 - scores.similarity) / allowed, self._overlay.mean_square(pixels) / self._most_error)
+            passes = used.max() > 1
+            rank = (passes, float(used.max()) if passes else self._goal(scores.margins)[0])
+            if rank < best_rank:
+                best, best_rank = Trial(strengths, scores), rank
+                trajectory.append(scores.score)
+            step = strengths - at
+            if step @ step > 1e-9:
+                missed = scores.margins - margins - effects @ step
+                effects = effects + LEARNING * np.outer(missed, step) / (step @ step)
+            for cost, share in zip(costs, used, strict=True):
+                cost.learn(strengths, float(share))
+            at, margins = strengths, scores.margins
         return best, trajectory
 
-    def _measure(self) -> None:
-        """Measure the effect of every part on margins and templates, with all parts at a middling strength."""
-        self._start = np.minimum(START, self._limits / 2)
-        usable = self._limits > 0
-        at_start = self._panel.score(self._overlay.render(self._start))
-        if not np.isfinite(at_start.margins).all():
+    @property
+    def _most_error(self) -> float:
+        """Greatest mean square error, as a share of 255 squared."""
+        return float(10 ** (-self.floors.psnr / 10))
+
+    def _measure(self) -> tuple[Strengths, NDArray[np.float64], list[_Quadratic]]:
+        """Measure the effect of every part on readings, templates and pixels, with all parts at a middling strength.
+
+        Return that strength, effects on the margins ``(guides + guards, parts)``, and the costs: of every guard's
+        similarity, and of the mean square error.
+        """
+        low, high = self._limits
+        start = np.minimum(START, high / 2)
+        parts = [part for part in range(len(PARTS)) if high[part] > low[part]]
+        steps = np.minimum(STEP, high / 2)
+        images: list[Image] = [self._overlay.render(start)]
+        for part in parts:
+            raised = start.copy()
+            raised[part] += steps[part]
+            images.append(self._overlay.render(raised))
+        self._at_start, *looks = self._panel.look(images)
+        if not np.isfinite(self._at_start.margins).all():
             raise BadInputError(
                 "A template of the changed face was expected of every matcher to be heeded, but one gave none; leave "
                 "the image out, or choose other matchers.",
                 code="no-template",
             )
-        self._mean = at_start.mean_margin(self._side)
-        self._slope = np.zeros(len(PARTS))
-        self._displacements = [a - b for a, b in zip(at_start.templates, self._original.templates, strict=True)]
-        self._effects = [np.zeros((len(PARTS), len(displacement))) for displacement in self._displacements]
-        for part in np.flatnonzero(usable):
-            step = min(STEP, self._limits[part] / 2)
-            raised = self._start.copy()
-            raised[part] += step
-            scores = self._panel.score(self._overlay.render(raised))
+        effects = np.zeros((len(self._at_start.margins), len(PARTS)))
+        moves = [np.zeros((len(PARTS), len(template))) for template in self._at_start.templates]
+        for part, scores in zip(parts, looks, strict=True):
             if not np.isfinite(scores.margins).all():
                 continue
-            self._slope[part] = (scores.mean_margin(self._side) - self._mean) / step
-            for effect, after, at in zip(self._effects, scores.templates, at_start.templates, strict=True):
-                effect[part] = (after - at) / step
-        # A unit template that moved by d has lost d^2 / 2 of its cosine; what may be lost is the way to the floor.
-        allowed = 2 * np.maximum(self._original.similarity - self.floors, 1e-6)
-        self._cost = self._options.visibility_weight * self._overlay.visibility()
-        self._linear_cost = np.zeros(len(PARTS))
-        for displacement, effect, most in zip(self._displacements, self._effects, allowed, strict=True):
-            offset = displacement - self._start @ effect
-            self._cost += effect @ effect.T / most
-            self._linear_cost += effect @ offset / most
-        self._cost += 1e-6 * np.eye(len(PARTS))
+            effects[:, part] = (scores.margins - self._at_start.margins) / steps[part]
+            for move, after, before in zip(moves, scores.templates, self._at_start.templates, strict=True):
+                move[part] = (after - before) / steps[part]
+        costs = []
+        for guard, move in enumerate(moves):
+            moved = self._at_start.templates[guard] - self._original.templates[guard]
+            # A unit template that moved by d has lost d^2 / 2 of its cosine.
+            most = 2 * max(1 - float(self.floors.similarity[guard]), 1e-6)
+            costs.append(_Quadratic.of_moves(move, moved, start, most))
+        gram, linear, constant = self._overlay.squares(images[0], images[1:], parts, steps, start)
+        costs.append(_Quadratic(gram, linear, constant, self._most_error))
+        return start, effects, costs
 
-    def _solve(self, weight: float) -> Strengths:
-        """Minimise ``weight * margin + cost`` of the measured model within the limits."""
+    def _solve(
+        self,
+        at: Strengths,
+        margins: NDArray[np.float64],
+        effects: NDArray[np.float64],
+        costs: list[_Quadratic],
+        reach: float,
+    ) -> Strengths:
+        """Minimise the model's loss and costs within the limits, no further than ``reach`` from ``at``."""
+        weights = [SIMILARITY_COST] * (len(costs) - 1) + [PSNR_COST]
 
-        def value(c: Strengths) -> tuple[float, Strengths]:
-            gradient = self._cost @ c
-            return (
-                float(weight * self._slope @ c + self._linear_cost @ c + c @ gradient / 2),
-                weight * self._slope + self._linear_cost + gradient,
-            )
+        def value(x: Strengths) -> tuple[float, Strengths]:
+            loss, slope = self._goal(margins + effects @ (x - at))
+            gradient = effects.T @ slope
+            for weight, cost in zip(weights, costs, strict=True):
+                used, growth = cost(x)
+                over = max(0.0, used - BRINK)
+                loss += weight * used + STEEPNESS * over**2
+                gradient = gradient + (weight + 2 * STEEPNESS * over) * growth
+            return loss, gradient
 
+        low, high = np.maximum(self._limits[0], at - reach), np.minimum(self._limits[1], at + reach)
         solution = minimize(
-            value, self._start, jac=True, method="L-BFGS-B", bounds=[(0.0, limit) for limit in self._limits]
+            value, np.clip(at, low, high), jac=True, method="L-BFGS-B", bounds=list(zip(low, high, strict=True))
         )
         return np.asarray(solution.x, dtype=np.float64)
-
-    def _first_weight(self) -> float:
-        """Estimate from the model the weight at which the first floor or the wanted margin is met."""
-        allowed = 2 * np.maximum(self._original.similarity - self.floors, 1e-6)
-        low, high = 1e-2, 1e3
-        for _ in range(20):
-            weight = float(np.sqrt(low * high))
-            strengths = self._solve(weight)
-            lost = [
-                float(np.sum((displacement + (strengths - self._start) @ effect) ** 2)) / most
-                for displacement, effect, most in zip(self._displacements, self._effects, allowed, strict=True)
-            ]
-            margin = self._mean + self._slope @ (strengths - self._start)
-            if max(lost, default=0.0) > 1 or margin <= -self._options.mean_margin:
-                high = weight
-            else:
-                low = weight
-        return float(np.sqrt(low * high))

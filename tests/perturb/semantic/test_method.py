@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,10 @@ from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import find_again
+from facepriv.imaging.quality import psnr_db
 from facepriv.match.sface import SFace
-from facepriv.perturb.semantic.learning import FEWEST_SUBJECTS, choose_images, working_copy
+from facepriv.perturb.semantic.donors import draw_donor
+from facepriv.perturb.semantic.learning import FEWEST_SUBJECTS, USUAL, choose_images, working_copy
 from facepriv.perturb.semantic.method import Semantic
 from facepriv.perturb.semantic.overlay import PARTS
 from facepriv.types import PerturbFailure, PerturbResult
@@ -136,13 +139,26 @@ def test_refuses_guides_and_guards_it_did_not_learn_with(faces, gallery, learned
     assert "levi-hassner" in failure.sentence
 
 
-def test_floor_of_the_guard_holds_on_the_file(results, faces, learned):
+def test_floors_of_the_guard_and_of_the_picture_hold_on_the_file(results, faces, learned):
     guard = SFace()
-    strangers = float(learned.arrays["strangers:sface"])
-    floor = strangers + Semantic().parameters.similarity * (1 - strangers)
+    strangers, usual = (float(learned.arrays[f"{name}:sface"]) for name in ("strangers", "floor"))
+    step = Semantic().parameters.step
+    floor = strangers + (usual + step.slack) * (1 - strangers)
     for result, face in zip(results, [faces[0], faces[-1]], strict=True):
         similarity = float(guard.compare(guard.embed([face]), guard.embed([result.file_face]))[0, 0])
         assert floor <= similarity < 0.999
+        assert psnr_db(face.pixels, result.pixels, face.box) > step.psnr - 0.3
+
+
+def test_an_image_at_its_floor_would_still_pass_at_the_threshold(learned, others):
+    """The floor is where a genuine comparison of a usual similarity comes down to the threshold at FMR 0.1 %."""
+    guard = SFace()
+    rows = guard.embed(others)
+    different = [guard.compare(rows[a : a + 1], rows[b : b + 1])[0, 0] for b in range(len(others)) for a in range(b)]
+    strangers = float(learned.arrays["strangers:sface"])
+    assert strangers == pytest.approx(np.mean(different), abs=1e-5)
+    threshold = (np.quantile(different, 0.999) - strangers) / (1 - strangers)
+    assert float(learned.arrays["floor:sface"]) == pytest.approx(threshold / USUAL, abs=1e-4)
 
 
 def test_both_genders_move_towards_the_other(results, faces):
@@ -152,14 +168,18 @@ def test_both_genders_move_towards_the_other(results, faces):
         assert result.trajectory[-1] == pytest.approx(result.file_score, abs=0.5), "but for the publisher's rounding"
 
 
-def test_a_higher_floor_keeps_more(faces, gallery, learned, results):
+def test_a_stronger_step_changes_more_and_turns_further(faces, gallery, learned, results):
     guard = SFace()
-    (near,) = Semantic(similarity=0.97)(
+    (strong,) = Semantic(strength="strong")(
         faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[guard], learned=learned
     )
-    own = guard.embed(faces[:1])
-    kept = [float(guard.compare(own, guard.embed([r.file_face]))[0, 0]) for r in (near, results[0])]
-    assert kept[0] > kept[1] + 0.03
+    (light,) = Semantic(strength="light")(
+        faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[guard], learned=learned
+    )
+    kept = [psnr_db(faces[0].pixels, r.pixels, faces[0].box) for r in (light, results[0], strong)]
+    assert kept[0] > kept[1] + 1 > kept[2] + 2
+    margins = [r.file_score * faces[0].label for r in (light, strong)]
+    assert margins[0] > margins[1] + 1
 
 
 def test_strengths_stay_within_their_limits(faces, gallery, learned, monkeypatch):
@@ -173,12 +193,12 @@ def test_strengths_stay_within_their_limits(faces, gallery, learned, monkeypatch
             return super().render(strengths)
 
     monkeypatch.setattr(module, "Overlay", Watched)
-    method = Semantic(light=0.9, colour=0, shape=0.3, similarity=0.2, trials=3)
+    method = Semantic(light=0.9, colour=0, shape=0.3, likeness=0.5, strength="strong", trials=3)
     method(faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
     strengths = np.array(seen)
     assert strengths.shape[1] == len(PARTS)
     assert strengths.min() >= 0
-    limits = np.repeat([0.9, 0, 0.3], len(PARTS) // 3)
+    limits = np.array([{"light": 0.9, "colour": 0.0, "shape": 0.3, "likeness": 0.5}[kind] for kind, _ in PARTS])
     assert (strengths <= limits + 1e-9).all()
     assert strengths.max() > 0.5
 
@@ -199,6 +219,18 @@ def test_a_face_taken_for_the_other_gender_is_left_alone(faces, gallery, learned
     assert result.success
 
 
+def test_a_drawn_side_is_reached_whatever_the_label(faces, gallery, learned):
+    method = Semantic(side="drawn", strength="strong")
+    chosen = [faces[0], replace(faces[0], label=-faces[0].label), faces[-1]]
+    results = method(chosen, [DlibGender()], gallery=gallery, seed=3, guards=[SFace()], learned=learned)
+    np.testing.assert_array_equal(results[0].pixels, results[1].pixels, err_msg="the label is not looked at")
+    for result, face in zip(results, chosen, strict=True):
+        key = hashlib.sha256(b"facepriv run\x003").digest()
+        drawn = draw_donor(face, learned.arrays, key=key, draw_by="subject")
+        assert result.target == pytest.approx(drawn.margins[0] * learned.arrays["spread:dlib-gender"])
+        assert result.success == (result.stop == "landed") == (np.sign(result.file_score) == drawn.side)
+
+
 def test_large_images_are_fitted_small_and_written_in_full(faces, gallery, learned):
     import cv2
 
@@ -214,9 +246,9 @@ def test_large_images_are_fitted_small_and_written_in_full(faces, gallery, learn
     assert abs(result.file_score - result.trajectory[0]) > 2
 
 
-def test_the_unnoticeable_method_may_finish_the_first_guide(faces, gallery, learned):
+def test_the_unnoticeable_method_may_finish_the_guides(faces, gallery, learned):
     # So little strength that the guide stays where it is.
-    weak = {"light": 0.3, "colour": 0.0, "shape": 0.3, "trials": 1}
+    weak = {"light": 0.3, "colour": 0.0, "shape": 0.3, "likeness": 0.1, "trials": 1}
     guards = [SFace()]
     alone, finished = (
         Semantic(**weak, finish=finish)(
@@ -237,7 +269,7 @@ def test_turns_classifiers_that_had_no_part_in_it(faces, others, make_gallery):
     chosen = [face for face in faces if face.image_id in {"0", "3", "5", "6", "9", "11"}]
     before, after = [], []
     for guide, judge in ((DlibGender(), LeviHassner()), (LeviHassner(), DlibGender())):
-        method = Semantic(similarity=0.6)
+        method = Semantic(strength="strong")
         learned = method.learn(gallery, [guide], guards=[SFace()], rng=np.random.default_rng(0))
         results = method(chosen, [guide], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
         before += [score(judge, face) * face.label for face in chosen]

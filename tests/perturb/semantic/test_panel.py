@@ -9,6 +9,7 @@ import pytest
 
 from facepriv.classify.dlib import DlibGender
 from facepriv.errors import BadInputError
+from facepriv.imaging.crop import take_crop
 from facepriv.match.sface import SFace
 from facepriv.perturb.base import score_face
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
@@ -38,10 +39,10 @@ def test_reading_is_what_guide_and_guard_say(faces):
     guide, guard = DlibGender(), SFace()
     panel = Panel(face, [guide], [guard], learnt(4.0))
     darker = (face.pixels * 0.8).astype(np.uint8)
-    scores = panel.score(darker)
-    seen = replace(face, pixels=darker)
+    (scores,) = panel.look([darker])
     assert scores.score == pytest.approx(AnchoredCrop.of(guide, face).score(darker), abs=1e-4)
-    own, other = guard.embed([face]), guard.embed([seen])
+    # The crop is the original's, in looks at versions of it.
+    own, other = (guard.embed_crops(take_crop(guard.crop(face), pixels)[None]) for pixels in (face.pixels, darker))
     assert scores.margins == pytest.approx([scores.score / 4, (other[0, 5] + 0.25) / 0.5], abs=1e-5)
     assert scores.similarity == pytest.approx([float((own @ other.T)[0, 0])])
     np.testing.assert_array_equal(scores.templates[0], other[0].astype(np.float64))
@@ -50,26 +51,36 @@ def test_reading_is_what_guide_and_guard_say(faces):
 def test_reading_anew_takes_the_new_landmarks_and_leaves_the_anchor(faces):
     face = faces[0]
     panel = Panel(face, [DlibGender()], [], learnt())
-    before = panel.score(face.pixels)
+    (before,) = panel.look([face.pixels])
     left, top, right, bottom = face.box
     moved = replace(face, box=(left + 30, top + 20, right + 30, bottom + 20))
     assert panel.score_file_face(moved).score == pytest.approx(score_face(DlibGender(), moved), abs=1e-4)
     assert panel.score_file_face(moved).score != pytest.approx(before.score, abs=0.1)
-    assert panel.score(face.pixels).score == before.score
+    assert panel.look([face.pixels])[0].score == before.score
 
 
 def test_a_crop_that_is_no_linear_map_is_taken_too(faces):
     panel = Panel(faces[0], [Boxed()], [], learnt())
     assert isinstance(DlibGender().crop(faces[0]), CropSpec)
-    assert panel.score(faces[0].pixels).score == pytest.approx(score_face(Boxed(), faces[0]))
+    assert panel.look([faces[0].pixels])[0].score == pytest.approx(score_face(Boxed(), faces[0]))
+
+
+def test_looks_together_are_the_looks_one_by_one(faces):
+    face = faces[0]
+    panel = Panel(face, [DlibGender()], [SFace()], learnt())
+    images = [face.pixels, (face.pixels * 0.8).astype(np.uint8), np.ascontiguousarray(face.pixels[:, ::-1])]
+    together = panel.look(images)
+    for scores, image in zip(together, images, strict=True):
+        (alone,) = panel.look([image])
+        np.testing.assert_allclose(scores.margins, alone.margins, atol=1e-4)
+        np.testing.assert_allclose(scores.similarity, alone.similarity, atol=1e-5)
 
 
 def test_a_guide_long_past_cannot_outvote_the_others():
-    scores = PanelScores(0.0, np.array([0.4, 0.4, -50.0]), np.empty(0), ())
-    assert scores.mean_margin(1) == pytest.approx((0.4 + 0.4 - 1) / 3)
-    assert scores.mean_margin(-1) == pytest.approx((2 * np.expm1(-0.4) + 50) / 3)
-    near = PanelScores(0.0, np.array([-1e-3, 1e-3]), np.empty(0), ())
-    assert near.mean_margin(1) == pytest.approx(0, abs=1e-6)
+    scores = PanelScores(0.0, np.array([0.6, 0.6, -50.0]), np.empty(0), ())
+    assert not scores.has_left(1)
+    assert PanelScores(0.0, np.array([0.4, 0.4, -50.0]), np.empty(0), ()).has_left(1)
+    assert not scores.has_left(-1)
 
 
 def test_an_original_without_a_template_is_refused(faces):
