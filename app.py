@@ -33,6 +33,7 @@ from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_auth_routes import create_auth_routes
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+from uvicorn.config import HTTP_PROTOCOLS
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
@@ -47,6 +48,7 @@ from facepriv.web.headers import SecurityHeaders
 from facepriv.web.login import DONE, NO_USERS, get_provider, login_routes, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
+from facepriv.web.patience import Patience, PatientProtocol
 from facepriv.web.share import share_routes
 
 ROOT = Path(__file__).resolve().parent
@@ -170,7 +172,7 @@ app = st.App(
         *share_routes(store),
         *blob_routes(),
     ],
-    middleware=[Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
+    middleware=[Middleware(Patience), Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
     lifespan=lifespan,
 )
 
@@ -264,6 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     if no_users:
         sys.stderr.write(f"{NO_USERS}\n")
     # Starlette hands an interrupt on after its own shutdown; a person who pressed Ctrl+C knows why it ended.
+    HTTP_PROTOCOLS["auto"] = f"{PatientProtocol.__module__}:{PatientProtocol.__name__}"
     with suppress(KeyboardInterrupt), spooling_into(settings.temporary):
         app.run(config=server_options(port, options.address, settings.public_url))
     with open_store(settings) as opened:

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     max_template_bytes: int = Field(default=8_000_000_000, gt=0)
     """Most bytes that the templates of one file may take in memory, four for each number."""
     max_archive_entries: int = Field(default=100_000, gt=0)
+    reserve_bytes: int = Field(default=8 << 20, ge=0)
+    """Bytes kept beside a SQLite file that are given up when its disk is full; 0 for none."""
     import_folders: str = ""
     """Folders of this machine that pages may import from, with all below them, separated as in PATH; empty for none."""
     login: bool = True

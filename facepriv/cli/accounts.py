@@ -22,13 +22,13 @@ def access(
     actor: Annotated[str | None, typer.Option(help="Only lines of this user.")] = None,
     action: Annotated[str | None, typer.Option(help="Only lines of this action, such as run-exported.")] = None,
     expect: Annotated[
-        str | None, typer.Option(help="Check that a line noted earlier is still there; at least 8 digits of its hash.")
+        str | None, typer.Option(help="Check that a line noted earlier is still there; at least 16 digits of its hash.")
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Show who viewed, exported or deleted what and when, and check that no line was changed."""
-    if expect is not None and (not 8 <= len(expect) <= 64 or set(expect.lower()) - set("0123456789abcdef")):
-        raise typer.BadParameter(f"--expect needs 8 to 64 hexadecimal digits of a line's hash, got {expect}.")
+    if expect is not None and (not 16 <= len(expect) <= 64 or set(expect.lower()) - set("0123456789abcdef")):
+        raise typer.BadParameter(f"--expect needs 16 to 64 hexadecimal digits of a line's hash, got {expect}.")
     with opened_store() as (store, _):
         lines = store.access.list(actor=actor, action=action, limit=limit)
         chain = store.access.verify(expect)

@@ -10,8 +10,8 @@ from typing import Self
 from urllib.request import url2pathname
 
 from facepriv.config import Settings
-from facepriv.errors import StoreError
-from facepriv.store import migrate
+from facepriv.errors import StorageFullError, StoreError
+from facepriv.store import migrate, reserve
 from facepriv.store.access import AccessLog
 from facepriv.store.artifacts import MANY, ArtifactStore
 from facepriv.store.attempts import AttemptStore
@@ -222,13 +222,41 @@ def open_store(settings: Settings) -> Store:
             f"The data folder {settings.home} cannot be made ({error.strerror}); "
             "set FACEPRIV_HOME to a folder that you may write to."
         ) from error
+    return Store(_open_database(settings), artifacts)
+
+
+def _open_database(settings: Settings) -> Database:
+    file = database_file(settings)
+    try:
+        database = _prepared(settings)
+    except StoreError as error:
+        if file is None or not reserve.is_full(file):
+            raise
+        if not reserve.give_up(file):
+            raise StorageFullError(
+                f"There is no space left on the disk of {file}, so the database cannot even be read; free some "
+                "megabytes and try again."
+            ) from error
+        return _prepared(settings)
+    if file is not None:
+        reserve.set_aside(file, settings.reserve_bytes)
+    return database
+
+
+def _prepared(settings: Settings) -> Database:
     database = Database(settings.database_url)
     try:
         migrate.prepare(database)
     except BaseException:
         database.close()
         raise
-    return Store(database, artifacts)
+    return database
+
+
+def database_file(settings: Settings) -> Path | None:
+    """Return the SQLite file; None if the database is on a server."""
+    url = settings.database_url
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def open_artifacts(settings: Settings) -> ArtifactStore:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facepriv.store.engine import Database
 from facepriv.store.fields import matching, record_of
+from facepriv.store.inspection import is_log_protected
 from facepriv.store.records import AccessRecord
 from facepriv.store.rows import AccessRow
 from facepriv.types import Actor
@@ -47,6 +48,8 @@ class ChainState:
     """Number of the first line that does not follow from the one before; None if all do."""
     expected_at: int | None
     """Number of the line whose hash was expected to be among them; None if none was, or it was not found."""
+    protected: bool
+    """Whether the database refuses to change or remove lines."""
 
 
 class AccessLog:
@@ -114,7 +117,7 @@ class AccessLog:
         Parameters
         ----------
         expected
-            Hash of a line, or at least its first eight digits, noted earlier and elsewhere: is it still there?
+            Hash of a line, or at least its first sixteen digits, noted earlier and elsewhere: is it still there?
         """
         previous, lines, broken_at, expected_at = START, 0, None, None
         with self._database.reading() as session:
@@ -127,7 +130,10 @@ class AccessLog:
                 previous = row.chain_sha256 or link_sha256
                 if expected and previous.startswith(expected.lower()):
                     expected_at = row.id
-        return ChainState(lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at)
+            is_protected = is_log_protected(session.connection())
+        return ChainState(
+            lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at, protected=is_protected
+        )
 
 
 def add_line(session: Session, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord:

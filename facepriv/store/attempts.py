@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from facepriv.store.engine import Database
@@ -13,6 +13,8 @@ from facepriv.store.rows import AttemptRow
 from facepriv.store.sessions import secret_sha256
 
 _KEPT = timedelta(days=1)
+_SKEW = timedelta(minutes=5)
+"""How far clocks of dashboards at one database may differ; what is dated later was noted by a clock that was wrong."""
 
 
 class AttemptStore:
@@ -25,16 +27,17 @@ class AttemptStore:
         """Note one failure under every key, unless there are as many of any since a moment as its limit.
 
         Of many at once, no more are noted than the limits allow. Where none was noted, return when the first of these
-        many was.
+        many was. Failures dated in the future, as by a clock that was wrong, count for nothing.
         """
         now = now or datetime.now(UTC)
         # Alone: no other is noted between counting and noting.
         with self._database.writing(alone=True) as session:
             for key, most in limits.items():
-                number, first = _since(session, key, since)
+                number, first = _between(session, key, since, now + _SKEW)
                 if number >= most:
                     return first
-            session.execute(delete(AttemptRow).where(AttemptRow.at < now - _KEPT))
+            wrong = or_(AttemptRow.at < now - _KEPT, AttemptRow.at > now + _SKEW)
+            session.execute(delete(AttemptRow).where(wrong))
             session.add_all(AttemptRow(key_sha256=secret_sha256(key), at=now) for key in limits)
         return None
 
@@ -51,7 +54,7 @@ class AttemptStore:
             session.execute(delete(AttemptRow).where(AttemptRow.key_sha256 == secret_sha256(key)))
 
 
-def _since(session: Session, key: str, moment: datetime) -> tuple[int, datetime | None]:
-    mine = AttemptRow.key_sha256 == secret_sha256(key), AttemptRow.at >= moment
+def _between(session: Session, key: str, since: datetime, until: datetime) -> tuple[int, datetime | None]:
+    mine = AttemptRow.key_sha256 == secret_sha256(key), AttemptRow.at >= since, AttemptRow.at <= until
     number, first = session.execute(select(func.count(), func.min(AttemptRow.at)).where(*mine)).one()
     return number, first

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import math
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ from facepriv.errors import StorageFullError, StoreError
 from facepriv.store.artifacts import IDENTITY, IMAGE, ArtifactStore, artifact_name, is_artifact, place
 
 _TEMPORARY = ".tmp-"
+LEAST_FREE_BYTES = 4 << 20
+"""Room that artifacts leave on a disk: without any, nothing could be read or purged."""
 _FIRST_SHARD = "00"
 """Folder of what is written before its hash is known."""
 
@@ -169,6 +172,8 @@ def _renew(target: Path, data: bytes) -> bool:
 
 
 def _write_new(target: Path, data: bytes) -> None:
+    if shutil.disk_usage(target.parent).free < len(data) + LEAST_FREE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with _temporary_file(target.parent) as (temporary, file):
         file.write(data)
         file.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from facepriv.errors import StoreError
 from facepriv.store import migrate, sqlite
@@ -31,7 +31,8 @@ def inspect_database(database: Database) -> Contents:
     Raises
     ------
     StoreError
-        If the database is empty, damaged, or not of the revision that this facepriv needs.
+        If the database is empty, damaged, or not of the revision that this facepriv needs, or lets the access log be
+        changed.
     """
     with database.reading() as session:
         connection = session.connection()
@@ -39,6 +40,11 @@ def inspect_database(database: Database) -> Contents:
         damage = _damage(connection)
         if damage:
             raise StoreError(f"The database {database.where} is damaged ({damage}); restore a backup.")
+        if not is_log_protected(connection):
+            raise StoreError(
+                f"The database {database.where} does not protect its access log any more: triggers are missing or "
+                "changed, so lines may have been too; compare the log with a backup, and restore it."
+            )
         datasets = select(func.count()).select_from(DatasetRow).where(DatasetRow.ready)
         template_sets = select(func.count()).select_from(TemplateSetRow).where(TemplateSetRow.ready)
         images = select(func.count(ImageRow.id)).join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
@@ -55,6 +61,23 @@ def find_damage(database: Database) -> str:
     """Return the first thing wrong with a database of any revision, or nothing; raises StoreError if unreadable."""
     with database.reading() as session:
         return _damage(session.connection())
+
+
+def is_log_protected(connection: Connection) -> bool:
+    """Return whether the database has the triggers that refuse to change or remove a line of the access log."""
+    if connection.dialect.name == "sqlite":
+        query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'")
+        triggers: dict[str, str] = dict(connection.execute(query).tuples().all())
+        wanted = {
+            f"access_log_no_{change.lower()}": f"BEFORE {change} ON access_log BEGIN SELECT RAISE(ABORT,"
+            for change in ("UPDATE", "DELETE")
+        }
+        return all(body in triggers.get(name, "") for name, body in wanted.items())
+    query = text(
+        "SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+        "WHERE t.tgrelid = 'access_log'::regclass AND t.tgname = 'access_log_append_only' AND t.tgenabled IN ('O', 'A')"
+    )
+    return any("RAISE EXCEPTION" in body for body in connection.scalars(query))
 
 
 def _damage(connection: Connection) -> str:

@@ -51,7 +51,7 @@ def login_routes(store: Callable[[], Store], settings: Callable[[], Settings]) -
         )
 
     async def login(request: Request) -> Response:
-        if request.method == "GET":
+        if request.method != "POST":
             return await asyncio.to_thread(login_page, own_path(request.query_params.get("next", "")))
         form = await read_form(request)
         to, name = own_path(form.get("next", "")), form.get("name", "").strip()
@@ -68,7 +68,7 @@ def login_routes(store: Callable[[], Store], settings: Callable[[], Settings]) -
         return await asyncio.to_thread(session_response, store(), token, to, settings())
 
     async def logout(request: Request) -> Response:
-        if request.method == "GET":
+        if request.method != "POST":
             return page("logout.html.j2")
         token = request.cookies.get(SECURE_COOKIE if is_secure(settings()) else COOKIE)
         if token is not None:

@@ -197,16 +197,16 @@ def test_the_access_log_is_shown_and_checked(terminal: Terminal):
     terminal("purge", "one", "--yes")
     with opened(terminal) as store:
         noted = store.access.list()[-1].chain_sha256
-    said = terminal("access", "--limit", "1", "--expect", noted[:12])
+    said = terminal("access", "--limit", "1", "--expect", noted[:16])
     assert said.code == 0
     assert said.out.count("dataset-purged") == 1
     assert "6 lines; no line was changed. Hash of the last line: " in said.out
-    assert f"{noted[:12]} is the hash of line 1." in said.out
+    assert f"{noted[:16]} is the hash of line 1." in said.out
     lines = terminal.json("access", "--actor", getpass.getuser())["lines"]
     assert [line["action"] for line in lines] == ["dataset-purged", "purge-begun"] * 2 + ["dataset-imported"] * 2
     assert {line["origin"] for line in lines} == {"command line"}
     assert terminal.json("access", "--actor", "ada")["lines"] == []
-    assert_usage(terminal("access", "--expect", "xyz"), "8 to 64 hexadecimal digits")
+    assert_usage(terminal("access", "--expect", "abcdef012345678"), "16 to 64 hexadecimal digits")
     lost = terminal("access", "--expect", "f" * 16)
     assert lost.code == 1
     assert lost.err.startswith(f"Error: No line of the access log has the hash {'f' * 16}: the log was cut short")

@@ -10,9 +10,11 @@ from sqlalchemy import Executable, delete, update
 from sqlalchemy.exc import IntegrityError
 
 from facepriv.errors import StoreError
+from facepriv.services.upkeep.doctor import check_access_log
 from facepriv.store import (
     Store,
 )
+from facepriv.store.inspection import inspect_database
 from facepriv.store.rows import AccessRow
 from facepriv.types import Actor
 from tests.actors import ADA, CLI
@@ -78,6 +80,21 @@ def test_a_line_that_was_tampered_with_is_found(store: Store, change: Executable
     cut = store.access.verify(noted)
     assert cut.broken_at is None, "a cut end shows only by the hash that was noted"
     assert cut.expected_at is None, "a cut end shows only by the hash that was noted"
+
+
+def test_a_log_without_its_triggers_is_found(store: Store) -> None:
+    store.access.record(ADA, "looked")
+    database = store.access._database
+    assert store.access.verify().protected
+    inspect_database(database)
+    with database.writing() as session:
+        drop_access_triggers(session)
+    assert not store.access.verify().protected
+    with pytest.raises(StoreError, match="triggers are missing"):
+        inspect_database(database)
+    status, sentence = check_access_log(store)
+    assert status == "problem"
+    assert "triggers are missing" in sentence
 
 
 def test_lines_written_at_once_stay_a_chain(store: Store) -> None:

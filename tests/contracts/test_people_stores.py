@@ -279,6 +279,18 @@ def test_tries_are_counted_in_a_window(store: Store) -> None:
     assert since("sign-in bob", NOW) == (1, NOW)
 
 
+def test_failures_dated_in_the_future_count_for_nothing(store: Store) -> None:
+    """As by a clock that ran ahead; else nobody could sign in until then."""
+    limits = {"sign-in ada": 2}
+    for _ in range(2):
+        assert store.attempts.failed(limits, NOW, now=NOW + timedelta(days=10)) is None
+    since = NOW - 15 * MINUTE
+    for _ in range(2):
+        assert store.attempts.failed(limits, since, now=NOW) is None
+    assert store.attempts.failed(limits, since, now=NOW) == NOW
+    assert store.attempts.failed(limits, since, now=NOW - MINUTE) == NOW, "another dashboard's clock may lag behind"
+
+
 def test_what_any_limit_forbids_is_not_noted_under_any_key(store: Store) -> None:
     limits = {"sign-in ada": 2, "from here": 10}
     for later in (0 * MINUTE, MINUTE):

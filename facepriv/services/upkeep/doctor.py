@@ -32,6 +32,7 @@ from facepriv.store import (
     JobState,
     RunSummary,
     Store,
+    database_file,
     migrate,
     open_artifacts,
     open_store,
@@ -133,12 +134,6 @@ def _opened(settings: Settings) -> Iterator[tuple[Store | None, Finding]]:
         return
     with store:
         yield store, ("ok", f"Opens, at revision {migrate.head()}.")
-
-
-def database_file(settings: Settings) -> Path | None:
-    """Return the SQLite file; None if the database is on a server."""
-    url = settings.database_url
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def check_content(settings: Settings) -> Finding:
@@ -357,6 +352,11 @@ def check_access_log(store: Store) -> Finding:
         return "problem", (
             f"Line {chain.broken_at:,} does not match the line before: a line was changed, removed or written by "
             "something other than facepriv. Compare the log with a backup."
+        )
+    if not chain.protected:
+        return "problem", (
+            "The database does not protect the log any more: its triggers are missing or changed, so lines may have "
+            "been, too. Compare the log with a backup, and restore it."
         )
     if not chain.lines:
         return "ok", "No line yet."
