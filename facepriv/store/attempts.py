@@ -36,7 +36,7 @@ class AttemptStore:
                 number, first = _between(session, key, since, now + _SKEW)
                 if number >= most:
                     return first
-            wrong = or_(AttemptRow.at < now - _KEPT, AttemptRow.at > now + _SKEW)
+            wrong = or_(AttemptRow.at < now - _KEPT, AttemptRow.at > now + _KEPT)
             session.execute(delete(AttemptRow).where(wrong))
             session.add_all(AttemptRow(key_sha256=secret_sha256(key), at=now) for key in limits)
         return None
