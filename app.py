@@ -68,6 +68,8 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         await asyncio.to_thread(finish_purges, store(), get_settings())
     await asyncio.to_thread(ensure_worker, get_settings())
     yield {}
+    with suppress(FaceprivError):
+        await asyncio.to_thread(store().access.sum_up)
 
 
 @cache

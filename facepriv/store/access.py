@@ -60,7 +60,7 @@ class AccessLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seldom: dict[tuple[Actor | str, ...], tuple[float | None, int]] = {}
+        self._seldom: dict[tuple[Actor, str, str, str], tuple[float | None, int]] = {}
         self._seldom_lock = threading.Lock()
 
     def record(self, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord:
@@ -74,16 +74,23 @@ class AccessLog:
         What came meanwhile is counted and told with the next, so that a stranger cannot fill the log.
         """
         said, now = (actor, action, subject, detail), time.monotonic()
+        if len(self._seldom) > _MOST_SELDOM:
+            self.sum_up()
         with self._seldom_lock:
-            if len(self._seldom) > _MOST_SELDOM:
-                self._seldom.clear()
             last, untold = self._seldom.get(said, (None, 0))
             told_now = last is None or now - last >= SELDOM_SECONDS
             self._seldom[said] = (now, 0) if told_now else (last, untold + 1)
         if not told_now:
             return None
-        times = f"{untold + 1} times" if untold else ""
-        return self.record(actor, action, subject, ", ".join(filter(None, (detail, times))))
+        return self.record(actor, action, subject, _summed(detail, untold + 1))
+
+    def sum_up(self) -> None:
+        """Add the lines of what `record_seldom` has counted and not told yet, as at the end of a server."""
+        with self._seldom_lock:
+            counted, self._seldom = self._seldom, {}
+        for (actor, action, subject, detail), (_, untold) in counted.items():
+            if untold:
+                self.record(actor, action, subject, _summed(detail, untold))
 
     def list(
         self, *, actor: str | None = None, action: str | None = None, limit: int = 100, offset: int = 0
@@ -134,6 +141,10 @@ class AccessLog:
         return ChainState(
             lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at, protected=is_protected
         )
+
+
+def _summed(detail: str, times: int) -> str:
+    return ", ".join(filter(None, (detail, f"{times} times" if times > 1 else "")))
 
 
 def add_line(session: Session, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord:

