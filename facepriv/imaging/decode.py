@@ -93,7 +93,7 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     try:
         if image.format == "PNG":
             _open(raw, name, max_pixels).verify()  # checks the checksums, which loading alone does not
-        several = int(getattr(image, "n_frames", 1)) > 1
+        several = _has_second_frame(image, raw, name, max_pixels)
         image.load()
         orientation = _orientation(image)
         profile = image.info.get("icc_profile")
@@ -111,6 +111,18 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     if orientation in _TURNS:
         flat = flat.transpose(_TURNS[orientation])
     return Decoded(np.array(flat, dtype=np.uint8), tuple(notes))
+
+
+def _has_second_frame(image: PIL.Image.Image, raw: bytes, name: str, max_pixels: int) -> bool:
+    """Return whether a file holds a second picture; all of them are not counted, which may take minutes."""
+    # A property of some formats and a number of others; asked of the image itself, a TIFF counts.
+    if not hasattr(type(image), "n_frames") and "n_frames" not in vars(image):
+        return False
+    try:
+        _open(raw, name, max_pixels).seek(1)
+    except EOFError:
+        return False
+    return True
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:

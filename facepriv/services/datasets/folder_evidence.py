@@ -18,7 +18,7 @@ from facepriv.datasets.label_tables import Question
 from facepriv.datasets.reading import ReadResult, find_limits
 from facepriv.errors import FaceprivError
 from facepriv.imaging.acquire import acquire
-from facepriv.imaging.decode import decode
+from facepriv.imaging.decoder import decode_apart
 from facepriv.measures.loaded_models import get_matcher
 from facepriv.services.models.catalogue import usable_matchers
 from facepriv.types import Face, LabelledImage, Problem
@@ -146,7 +146,7 @@ def _look(images: Sequence[LabelledImage], max_pixels: int) -> FolderEvidence:
 
 def _face(image: LabelledImage, max_pixels: int) -> Face | None:
     try:
-        return acquire(decode(image.path, name=image.name, max_pixels=max_pixels).pixels, several="largest")
+        return acquire(decode_apart(image.path, name=image.name, max_pixels=max_pixels).pixels, several="largest")
     except (FaceprivError, OSError):
         return None
 

@@ -26,7 +26,7 @@ from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError, TooManyUnusedError, UnknownNameError
 from facepriv.imaging.acquire import Found, Several, choose_face, find_faces_turned, turned
-from facepriv.imaging.decode import decode
+from facepriv.imaging.decoder import decode_apart
 from facepriv.imaging.file_formats import is_readable_name
 from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
@@ -475,7 +475,7 @@ class _Keeper:
         A line is a conversion in words, or one of the other notes by its code.
         """
         data = self._read(item.path)
-        decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
+        decoded = decode_apart(data or item.path, name=item.name, max_pixels=self._max_pixels)
         source_sha256 = hashlib.sha256(data).hexdigest()
         self._refuse_copy(item, source_sha256)
         pixels, png = decoded.pixels, encode_png(decoded.pixels)

@@ -403,13 +403,13 @@ LOST = {"not-an-image", "contradicting-copies", "converted", "protocol-incomplet
 
 def count_decoded(monkeypatch) -> list[str]:
     decoded: list[str] = []
-    decode = importing.decode
+    decode = importing.decode_apart
 
     def counting(source, *, name, max_pixels):
         decoded.append(name)
         return decode(source, name=name, max_pixels=max_pixels)
 
-    monkeypatch.setattr(importing, "decode", counting)
+    monkeypatch.setattr(importing, "decode_apart", counting)
     return decoded
 
 
