@@ -1,7 +1,8 @@
-"""A user's ONNX graph: checked before it is opened, then run on crops by one thread of the processor.
+"""A user's ONNX graph: checked before it is opened, then run on crops by one thread of a process of its own.
 
-ONNX Runtime is trusted: it runs the graph's operators and no code of the graph's own. So only its own operators are
-accepted, all weights must be in the file, and its size has a limit.
+ONNX Runtime is trusted to run the graph's operators and no code of the graph's own. So only its own operators are
+accepted, all weights must be in the file, and its size has a limit. What operators may take of time and memory is
+limited by their process.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from facepriv.own_models.description import NetworkInput, NetworkModel
 from facepriv.own_models.stored import NETWORK, OwnModel
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
-from facepriv.weights.onnx_session import make_session
+from facepriv.weights.onnx_apart import ApartSession, LimitError
 from facepriv.wording import some
 
 MAX_BYTES = 1_000_000_000
@@ -61,7 +62,9 @@ class Network:
     def _outputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
             (output,) = self.session.run([self.output_name], {self.input_name: batch})
-        except Exception as error:  # ONNX Runtime's errors share no public base class
+        except LimitError:
+            raise
+        except Exception as error:  # whatever a graph may be wrong in
             raise ModelUnavailableError(
                 f"The network cannot be run on inputs of shape {batch.shape}; correct size and layout in its YAML, or "
                 "export it so that it takes any number of images."
@@ -126,7 +129,9 @@ def open_network(path: Path, description: NetworkModel) -> Network:
     del graph.input[:]
     graph.input.extend(inputs)
     try:
-        session = make_session(model.SerializeToString())
+        session = ApartSession(model.SerializeToString())
+    except LimitError as error:
+        raise _error(str(error)) from error
     except ModelUnavailableError as error:
         raise _error(
             "ONNX Runtime cannot open the ONNX graph; export the network again, with an older opset if need be."

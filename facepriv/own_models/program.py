@@ -13,6 +13,7 @@ import contextlib
 import json
 import math
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -36,6 +37,8 @@ MAX_IMAGES = 256
 """Images that lie in the folder at once."""
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 CLOSE_SECONDS = 2.0
+MEMORY_BYTES = 16 << 30
+"""Memory that each process of a program may take for data, where the system can limit that."""
 
 Answer = dict[str, Any]
 
@@ -43,11 +46,20 @@ Answer = dict[str, Any]
 class Program:
     """A program of the user's: started for each call, or once if it stays open."""
 
-    def __init__(self, name: str, command: Sequence[str], *, stays_open: bool, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        stays_open: bool,
+        timeout_seconds: float,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
         self._name = name
         self._command = list(command)
         self._stays_open = stays_open
         self._timeout = timeout_seconds
+        self._memory_bytes = memory_bytes
         self._process: subprocess.Popen[bytes] | None = None
         self._started_by = 0
         self._rest = b""
@@ -127,7 +139,7 @@ class Program:
         self._started_by = os.getpid()
         atexit.register(self.close)
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._command,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
@@ -138,6 +150,10 @@ class Program:
             )
         except OSError as error:
             raise self._error(f"it cannot be started: {error.strerror}") from error
+        if hasattr(resource, "prlimit"):
+            with contextlib.suppress(OSError):  # it may have ended already
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (self._memory_bytes, self._memory_bytes))
+        return process
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         """Wait for the next line."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,10 +11,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from facepriv.child_process import ChildProcess
 from facepriv.errors import BadInputError
 from facepriv.imaging import decoder as module
 from facepriv.imaging.decode import NOTE_FRAMES, decode
-from facepriv.imaging.decoder import Decoder
+from facepriv.imaging.decoder import decode_apart
 
 MAX_PIXELS = 1_000_000
 
@@ -41,13 +40,6 @@ def many_frames(number: int) -> bytes:
     return bytes(raw)
 
 
-@pytest.fixture
-def decoder():
-    decoder = Decoder()
-    yield decoder
-    decoder.close()
-
-
 def test_frames_beyond_the_first_are_not_counted():
     begun = time.monotonic()
     decoded = decode(many_frames(20_000), name="many.tif", max_pixels=MAX_PIXELS)
@@ -56,77 +48,30 @@ def test_frames_beyond_the_first_are_not_counted():
     assert decode(picture("TIFF"), name="one.tif", max_pixels=MAX_PIXELS).notes == ()
 
 
-def test_it_is_decoded_as_in_this_process(decoder: Decoder, tmp_path: Path):
+def test_it_is_decoded_as_in_this_process(tmp_path: Path):
     (tmp_path / "ä.png").write_bytes(picture())
     for data in (picture(), picture("JPEG"), picture("GIF"), tmp_path / "ä.png"):
         here = decode(data, name="a", max_pixels=MAX_PIXELS)
-        there = decoder.decode(data, name="a", max_pixels=MAX_PIXELS)
+        there = decode_apart(data, name="a", max_pixels=MAX_PIXELS)
         np.testing.assert_array_equal(here.pixels, there.pixels)
         assert there.pixels.flags.writeable
         assert here.notes == there.notes
 
 
-def test_what_decoding_refuses_is_refused_alike(decoder: Decoder, tmp_path: Path):
+def test_what_decoding_refuses_is_refused_alike(tmp_path: Path):
     for data in (b"", b"no image", picture()[:-30], picture(side=8), tmp_path / "nothing"):
         with pytest.raises(BadInputError) as here:
             decode(data, name="a", max_pixels=MAX_PIXELS)
         with pytest.raises(BadInputError) as there:
-            decoder.decode(data, name="a", max_pixels=MAX_PIXELS)
+            decode_apart(data, name="a", max_pixels=MAX_PIXELS)
         assert (str(here.value), here.value.code) == (str(there.value), there.value.code)
 
 
-def served_by(monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
-    """Let the process do something else when it is to decode the file called ``bad``."""
-    program = f"""
-import os, signal, sys, time
-from facepriv.imaging import decoder
-real = decoder.decode
-def decode(data, *, name, max_pixels):
-    if name == "bad":
-        {harm}
-    return real(data, name=name, max_pixels=max_pixels)
-decoder.decode = decode
-decoder.main()
-"""
-    start = subprocess.Popen
-
-    def spoilt(command, **options):
-        return start([command[0], "-c", program], **options)
-
-    monkeypatch.setattr(module.subprocess, "Popen", spoilt)
-
-
-@pytest.mark.parametrize(
-    ("harm", "code"),
-    [
-        ("time.sleep(600)", "too-slow"),
-        ("bytes(3 << 30)", "too-much-memory"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "not-decodable"),
-        ("os.write(1, b'printed by a library')", ""),
-    ],
-    ids=["endless", "memory", "crash", "printing"],
-)
-def test_a_bad_image_is_left_out_and_the_next_one_decoded(monkeypatch: pytest.MonkeyPatch, harm: str, code: str):
-    served_by(monkeypatch, harm)
-    decoder = Decoder(2.0)
-    try:
-        decoder.decode(picture(), name="good", max_pixels=MAX_PIXELS)
-        if code:
-            with pytest.raises(BadInputError, match=r"^bad .* was left out; save it anew") as caught:
-                decoder.decode(picture(), name="bad", max_pixels=MAX_PIXELS)
-            assert caught.value.code == code
-        else:
-            decoder.decode(picture(), name="bad", max_pixels=MAX_PIXELS)
-        assert decoder.decode(picture(), name="good", max_pixels=MAX_PIXELS).pixels.shape == (64, 64, 3)
-    finally:
-        decoder.close()
-
-
-def test_a_fork_leaves_the_process_alone(decoder: Decoder):
-    decoder.decode(picture(), name="a", max_pixels=MAX_PIXELS)
-    child = os.fork()
-    if child == 0:
-        decoder.close()
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert decoder.decode(picture(), name="a", max_pixels=MAX_PIXELS).pixels.shape == (64, 64, 3)
+@pytest.mark.parametrize("name", ["too-slow", "too-much-memory", "not-decodable"])
+def test_a_bad_image_is_left_out_and_the_next_one_decoded(monkeypatch: pytest.MonkeyPatch, name: str):
+    monkeypatch.setattr(module, "_process", ChildProcess("tests.imaging.misbehaving_decoder"))
+    decode_apart(picture(), name="good", max_pixels=MAX_PIXELS)
+    with pytest.raises(BadInputError, match=rf"^{name} .* was left out; save it anew") as caught:
+        decode_apart(picture(), name=name, max_pixels=MAX_PIXELS, seconds=2.0)
+    assert caught.value.code == name
+    assert decode_apart(picture(), name="good", max_pixels=MAX_PIXELS).pixels.shape == (64, 64, 3)

@@ -158,3 +158,20 @@ def test_closing_ends_it(program, pngs):
     made.close()
     with pytest.raises(ProcessLookupError):
         _alive(answer["pid"])
+
+
+@pytest.mark.parametrize("stays_open", [False, True])
+def test_it_may_take_so_much_memory_and_no_more(tmp_path, home, pngs, stays_open):
+    file = tmp_path / "program.py"
+    file.write_text(READ.replace("{do}", "taken = bytearray(300 << 20); " + ANSWER))
+    options = {"stays_open": stays_open, "timeout_seconds": 20.0}
+    for allowed, answers in ((200 << 20, False), (2 << 30, True)):
+        greedy = Program("greedy", [sys.executable, str(file)], memory_bytes=allowed, **options)
+        try:
+            if answers:
+                assert len(greedy.ask(pngs[:1])) == 1
+            else:
+                with pytest.raises(ModelUnavailableError, match="it ended before it had answered"):
+                    greedy.ask(pngs[:1])
+        finally:
+            greedy.close()
