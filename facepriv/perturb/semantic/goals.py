@@ -11,7 +11,7 @@ Margins = NDArray[np.float64]
 Goal = Callable[[Margins], tuple[float, Margins]]
 """Takes margins ``(k,)`` to a loss, lower is better, and its gradient ``(k,)``."""
 
-FAR = 1.5
+FAR = 3.0
 """Spreads past zero from which on a reading that has turned counts little more."""
 SHARPNESS = 2.0
 """Of the bend there, by spread."""
