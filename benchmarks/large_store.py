@@ -41,12 +41,19 @@ def fill(home: Path, *, images: int, runs: int) -> int:
     with open_store(settings) as store:
         _dataset(store, SMALL, 4)
         _dataset(store, LARGE, images)
-        small = prepare_run(store, RunRequest(dataset=SMALL, classifiers=["dlib-gender"], matchers=["sface"]))
+        small = prepare_run(
+            store, RunRequest(dataset=SMALL, aim="guide", classifiers=["dlib-gender"], matchers=["sface"])
+        )
         result = _result(store, small)
         _complete(store, [small] * runs, result)
         spec = prepare_run(
             store,
-            RunRequest(dataset=LARGE, classifiers=["dlib-gender", "levi-hassner"], matchers=["sface", "dlib-resnet"]),
+            RunRequest(
+                dataset=LARGE,
+                aim="guide",
+                classifiers=["dlib-gender", "levi-hassner"],
+                matchers=["sface", "dlib-resnet"],
+            ),
         )
         (large,) = _complete(store, [spec], _result(store, spec))
         _images(store, spec, large)

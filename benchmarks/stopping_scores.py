@@ -37,7 +37,13 @@ def audited(store: Store, pool: WorkerPool, way: str, options: argparse.Namespac
     settings = get_settings()
     spec = prepare_run(
         store,
-        RunRequest(dataset=options.dataset, parameters={"stopping": way}, limit=options.limit, guides=[options.guide]),
+        RunRequest(
+            dataset=options.dataset,
+            aim="guide",
+            parameters={"stopping": way},
+            limit=options.limit,
+            guides=[options.guide],
+        ),
     )
     run = find_same_run(store, spec) or store.runs.get(store.runs.create(spec))
     if run.result is None:

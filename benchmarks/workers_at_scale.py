@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--method", default="recommended")
+    parser.add_argument("--method", default="colour-field")
     parser.add_argument("--no-dask", action="store_true")
     options = parser.parse_args()
     kinds = ["pool"] if options.no_dask else ["pool", "dask"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.perturb.base import Perturber
-from facepriv.perturb.registry import describe_parameters, make_method
+from facepriv.perturb.registry import AIM_METHODS, aim_of, describe_parameters, make_method
 from facepriv.presentation.formats import plain
-from facepriv.presentation.help_texts import KIND_SENTENCES, KIND_TITLES, NOT_PROTECTED
-from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, RunRequest
+from facepriv.presentation.help_texts import AIM_TEXTS, KIND_SENTENCES, KIND_TITLES, NOT_PROTECTED, SEED_HELP
+from facepriv.schemas.fields import FieldDescription
+from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, Aim, RunRequest
+from facepriv.schemas.runs import is_key
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit
@@ -27,6 +29,16 @@ from parts import comparing, faces, other_attributes, parameters, progress
 from parts.shell import me, with_store
 
 KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
+BY_NAME = "method"
+"""Choice of a method instead of an aim."""
+AIM_CHOICES: dict[str, str] = {aim: text.title.capitalize() for aim, text in AIM_TEXTS.items()}
+AIM_CHOICES[BY_NAME] = "Choose a method yourself"
+AIM_CAPTIONS = [
+    *(f"{text.good_for} {text.not_for}" for text in AIM_TEXTS.values()),
+    "For experts: the paper's method and all others, with everything that each can be told.",
+]
+ASKED_FIRST = {"unseen": ("strength", "side")}
+"""Parameters that are asked for beside the aim; the others are among the parameters of the method."""
 AUTOMATIC = ""
 """Choice of whom to learn from: halves if there are enough people, else the demo faces."""
 LEARN_FROM = {
@@ -84,21 +96,31 @@ def form(store: Store) -> None:
         st.error("No gender classifier is usable here, so nothing can be perturbed. See below how to get one.")
         missing(models)
         return
+    aim = st.radio(
+        "What are the images changed for?",
+        list(AIM_CHOICES),
+        format_func=AIM_CHOICES.__getitem__,
+        captions=AIM_CAPTIONS,
+        key="run_aim",
+    )
     records = {record.id: record for record in store.datasets.list()}
     left, right = st.columns(2, gap="large")
     with left:
         number = st.selectbox("Data set", list(records), format_func=lambda n: records[n].name, key="run_dataset")
-        record, method = records[number], choose_method()
+        record, method = records[number], choose_method(aim)
+        first, others = split_parameters(aim, method.name)
+        values = parameters.ask(first, method.name)
         main = DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]
+        default = classifiers if aim == "unseen" else [main]
         label = "Guiding classifiers (guides), the main one first"
-        guides = parameters.ask_among(RunRequest, "guides", label, classifiers, "run_guides", default=[main])
+        guides = parameters.ask_among(RunRequest, "guides", label, classifiers, f"run_guides-{aim}", default=default)
     with right:
         judges = choose_judges(models, classifiers, record, method, guides)
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
         other = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
     with st.expander("Parameters of the method", icon=":material/tune:"):
-        values = parameters.ask(list(describe_parameters(method.name).values()), method.name)
+        values |= parameters.ask(others, method.name)
     learn_from = choose_teachers(records, record) if make_method(method.name, values).learns else None
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
     images = faces.dataset_counts(record).images
@@ -106,6 +128,8 @@ def form(store: Store) -> None:
         limit = parameters.ask_limit(RunRequest, images, f"run_limit-{record.id}")
     with boxes[1]:
         seed = parameters.ask_number(RunRequest, "seed", "Seed", "run_seed")
+    if is_key(values):
+        st.caption(SEED_HELP)
     with boxes[2]:
         panel = st.checkbox(
             "Judge on the panel too", True, key="run_panel", help=parameters.help_of(RunRequest, "panel")
@@ -119,21 +143,31 @@ def form(store: Store) -> None:
         "parameters": values,
         "learn_from": learn_from,
         "limit": limit,
-        "seed": seed,
+        # The default is left to the service, which draws a seed where that is a key.
+        **({"seed": seed} if seed else {}),
         "panel": panel,
         **models_chosen,
     }
-    launch(store, RunRequest(dataset=record.id, method=method.name, **fields), images)
+    chosen: dict[str, Any] = {"method": method.name} if aim == BY_NAME else {"aim": aim}
+    launch(store, RunRequest(dataset=record.id, **chosen, **fields), images)
 
 
-def choose_method() -> type[Perturber]:
-    """Ask for the method, and say what kind it is of."""
+def split_parameters(aim: str, method: str) -> tuple[list[FieldDescription], list[FieldDescription]]:
+    """Return the parameters of a method that are asked for first where it is chosen for an aim, and all others."""
+    fields = describe_parameters(method)
+    first = [fields[name] for name in ASKED_FIRST.get(aim, ())]
+    return first, [field for field in fields.values() if field not in first]
+
+
+def choose_method(aim: str) -> type[Perturber]:
+    """Return the method for an aim; without one, ask for it, and say what kind it is of."""
     methods = {method.name: method for method in list_methods()}
-    recommended = next(iter(methods))
+    if aim != BY_NAME:
+        return methods[AIM_METHODS[cast(Aim, aim)]]
     name = st.selectbox(
         "Method",
         list(methods),
-        format_func=lambda name: methods[name].title + (" · recommended" if name == recommended else ""),
+        format_func=lambda name: methods[name].title + (f" · for the aim {aim_of(name)}" if aim_of(name) else ""),
         key="run_method",
         help=parameters.help_of(RunRequest, "method"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,16 +19,17 @@ from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 
 def methods(json_file: JsonFile = None) -> None:
     """List the perturbation methods: their kind, and their parameters with defaults."""
+    from facepriv.perturb.registry import aim_of
     from facepriv.presentation.help_texts import KIND_TITLES
     from facepriv.presentation.run_tables import shown
     from facepriv.schemas.fields import describe_fields
     from facepriv.services.runs.methods import list_methods
 
-    recommended, *others = list_methods()
-    listed = {method: describe_fields(method.Parameters).values() for method in (recommended, *others)}
+    listed = {method: describe_fields(method.Parameters).values() for method in list_methods()}
     rows = [
         {
-            "Method": method.name + (" (recommended)" if method is recommended else ""),
+            "Method": method.name,
+            "Aim": aim_of(method.name) or "–",
             "Title": method.title,
             "Kind": KIND_TITLES[method.kind],
             "Landmarks": "any" if method.landmarkers is None else ", ".join(method.landmarkers),
@@ -48,7 +50,7 @@ def methods(json_file: JsonFile = None) -> None:
             "name": method.name,
             "title": method.title,
             "kind": method.kind,
-            "recommended": method is recommended,
+            "aim": aim_of(method.name),
             "heeds_guards": method.uses_guards,
             "keeps": method.keeps_attributes,
             "landmarkers": method.landmarkers,
@@ -72,16 +74,43 @@ def perturb(
 ) -> None:
     """Perturb a data set, judge the stored images, and store the run.
 
+    The first question is the aim: --aim unseen or --aim guide. A terminal is asked for it; a script that names neither
+    aim, method nor guide gets unseen.
+
     A worker process on this machine does the work; unless you press Ctrl+C, it continues if this command ends.
     """
+    request = RunRequest(**fields)
+    if not fields.keys() & {"aim", "method", "guides"}:
+        request = request.model_copy(update={"aim": _ask_for_aim()})
     submit_and_show(
-        RunRequest(**fields),
+        request,
         show_run,
         no_wait=no_wait,
         executor=executor,
         scheduler=scheduler,
         json_file=json_file,
     )
+
+
+def _ask_for_aim() -> str:
+    """Say what the aims are; ask which it is where somebody is there to answer, else take the first."""
+    from facepriv.presentation.help_texts import AIM_TEXTS
+
+    first = next(iter(AIM_TEXTS))
+    # All on standard error: it is no part of the result.
+    for aim, text in AIM_TEXTS.items():
+        typer.echo(f"--aim {aim}: {text.title}. {text.good_for}", err=True)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        typer.echo(f"No aim was named, so this run has the aim {first}.", err=True)
+        return first
+
+    def read(answer: str) -> str:
+        if answer not in AIM_TEXTS:
+            raise typer.BadParameter(f"Answer {' or '.join(AIM_TEXTS)}.")
+        return answer
+
+    chosen: str = typer.prompt("Aim", default=first, value_proc=read, err=True)
+    return chosen
 
 
 @with_fields(RunRequest, only=["dataset", "matchers", "limit", "seed", "landmarker"])

@@ -28,6 +28,7 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDoc
     guides = " and ".join(ref.name for ref in spec.guides)
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
     kind = f" ({KIND_TITLES[run.kind]})" if run.kind else ""
+    say(run_sentences.aim(spec))
     say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(run.images, 'image')}.")
     say(run_sentences.headline(run, spec.guide.name), *run_sentences.limits(run))
     show_table(

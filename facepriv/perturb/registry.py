@@ -8,11 +8,12 @@ from typing import Any
 from facepriv.perturb.base import Perturber
 from facepriv.registry import Registry
 from facepriv.schemas.fields import FieldDescription, describe_fields, make_checked
-from facepriv.schemas.requests import DEFAULT_METHOD
+from facepriv.schemas.requests import Aim
 
 __all__ = [
-    "DEFAULT_METHOD",
+    "AIM_METHODS",
     "PAPER_METHOD",
+    "aim_of",
     "describe_parameters",
     "make_method",
     "methods_for_any_landmarks",
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 PAPER_METHOD = "algorithm1"
+AIM_METHODS: dict[Aim, str] = {"unseen": "semantic", "guide": "colour-field"}
+"""The method for each aim, the first aim first."""
 
 perturbers: Registry[Perturber] = Registry(
     "perturbation method",
@@ -31,8 +34,15 @@ perturbers: Registry[Perturber] = Registry(
         "mixing": "facepriv.perturb.mixing.method:Mixing",
         "semantic": "facepriv.perturb.semantic.method:Semantic",
     },
-    aliases={DEFAULT_METHOD: "colour-field"},
+    # What was recommended before there were aims; requests and scripts of that time still name it so.
+    aliases={"recommended": AIM_METHODS["guide"]},
 )
+
+
+def aim_of(method: str) -> Aim | None:
+    """Return the aim that a method is for; None for a method that was chosen for itself."""
+    method = perturbers.resolve(method)
+    return next((aim for aim, name in AIM_METHODS.items() if name == method), None)
 
 
 def describe_parameters(method: str) -> dict[str, FieldDescription]:

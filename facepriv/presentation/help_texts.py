@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from facepriv.schemas.requests import Aim
 from facepriv.schemas.runs import MethodKind
 from facepriv.store import Role
 
@@ -118,6 +121,42 @@ KIND_SENTENCES: dict[MethodKind, str] = {
     "stay right, and greyscale conversion can undo it.",
     "visible": "The change also fools many other classifiers, though not all. Anyone who looks for it sees it.",
 }
+
+
+@dataclass(frozen=True)
+class AimText:
+    """What to say of an aim."""
+
+    title: str
+    good_for: str
+    """What it is for and what it comes to, in one sentence."""
+    not_for: str
+
+
+AIM_TEXTS: dict[Aim, AimText] = {
+    "unseen": AimText(
+        title="hide gender from classifiers that are not known",
+        good_for="Use it where you cannot know who will classify the images: people see the change, most classifiers "
+        "that were never asked are misled, and matchers keep accepting the images.",
+        not_for="It is not for images that must look untouched, nor against attackers who learn from images that were "
+        "changed in the same way; an audit shows what those still learn.",
+    ),
+    "guide": AimText(
+        title="fool one classifier, unnoticeably",
+        good_for="Use it against a classifier that you have at hand, its guide: hardly anyone sees the change.",
+        not_for="It is not for hiding gender: other classifiers are not affected, and greyscale conversion undoes it "
+        "unless the run was asked to survive it.",
+    ),
+}
+"""By aim, the first one first."""
+NO_AIM = "No aim stated"
+SEED_KEPT = "kept secret: whoever knows it can tell to which side each image was sent"
+"""In place of a seed that is a key."""
+SEED_HELP = (
+    "The side of each person or image is drawn with a key made of the seed. Leave the seed at 0, and a secret one is "
+    "drawn; it is stored here and left out of reports, shares and exports."
+)
+
 DRAWN = {"image": "each image on its own", "subject": "all images of a person together"}
 """What a policy draws at random, by its unit of selection."""
 

@@ -94,6 +94,7 @@ def images_section(
 def method_section(spec: RunSpec, result: RunResult) -> Section:
     """Return the method of a run, its parameters, and what it changed and cost."""
     rows = {
+        "Aim": run_tables.aim_title(spec),
         "Method": spec.method + ("" if result.kind is None else f"; {NOTICEABLE[result.kind]}"),
         "Guides": listed([guide.name for guide in spec.guides]),
         **({"Kept": listed([kept.name for kept in spec.keep])} if spec.keep else {}),

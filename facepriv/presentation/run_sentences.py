@@ -6,13 +6,24 @@ from statistics import mean
 
 from facepriv.imaging.panel import PANEL, PANEL_TITLES
 from facepriv.imaging.versions import VERSION_PHRASES
+from facepriv.perturb.registry import aim_of
+from facepriv.presentation.help_texts import AIM_TEXTS, NO_AIM
 from facepriv.presentation.run_tables import between, impostors, least_fooled
-from facepriv.schemas.runs import Jury, RunResult
+from facepriv.schemas.runs import Jury, RunResult, RunSpec
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, listed, match_rate, percent
 
 SURVIVING = 0.9
 """Proportion of the file's flips below which a version of the file is said to lose flips."""
+
+
+def aim(spec: RunSpec) -> str:
+    """Return what a run is for in a sentence, and what it is not for in another."""
+    named = aim_of(spec.method)
+    if named is None:
+        return f"{NO_AIM}: the method {spec.method} was chosen by name."
+    text = AIM_TEXTS[named]
+    return f"Aim: {text.title}. {text.good_for} {text.not_for}"
 
 
 def headline(result: RunResult, guide: str) -> str:

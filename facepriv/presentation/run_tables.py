@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
 from facepriv.imaging.panel import PANEL
-from facepriv.perturb.registry import make_method
-from facepriv.presentation.help_texts import KIND_TITLES
+from facepriv.perturb.registry import aim_of, make_method
+from facepriv.presentation.help_texts import AIM_TEXTS, KIND_TITLES, NO_AIM, SEED_KEPT
 from facepriv.schemas.figures import Interval, Matching
 from facepriv.schemas.runs import FILE, FIXED, STOP_TITLES, RunResult, RunSpec
 from facepriv.store import LogLine
@@ -269,6 +269,7 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
     guides = [ref.name for ref in spec.guides]
     figures = {
         "Data set": spec.dataset.name,
+        "Aim": aim_title(spec),
         "Method": spec.method,
         "Kind": KIND_TITLES[result.kind] if result.kind else "–",
         "Guides": ", ".join(guides),
@@ -309,9 +310,20 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
     figures["Evaluations per image, median"] = number(result.evaluations.all.median, 0)
     figures["Evaluations for learning (one-off)"] = number(sum(item.evaluations for item in result.learned) or None, 0)
     figures["Updates, mean"] = number(result.updates.all.mean)
-    figures["Seed"] = str(spec.seed)
+    figures["Seed"] = seed(spec)
     figures["Computation"] = f"{number(result.seconds, 0)} s"
     return figures
+
+
+def aim_title(spec: RunSpec) -> str:
+    """Name the aim of a run in words."""
+    named = aim_of(spec.method)
+    return NO_AIM.lower() if named is None else AIM_TEXTS[named].title
+
+
+def seed(spec: RunSpec) -> str:
+    """Write the seed of a run, or why it is not shown."""
+    return SEED_KEPT if spec.has_secret_seed else str(spec.seed)
 
 
 def changed_parameters(spec: RunSpec) -> str:

@@ -15,9 +15,11 @@ from facepriv.schemas.audits import SelectBy
 from facepriv.schemas.base import Frozen, Meaning
 from facepriv.schemas.fields import refusal
 
-DEFAULT_METHOD, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
+DEFAULT_PROTECTION, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
 SECOND_GUIDE = "levi-hassner"
 """Stands for the paper's second classifier where its experiments are repeated."""
+Aim = Literal["unseen", "guide"]
+"""What a perturbation is for: to hide gender from classifiers nobody asked, or to fool its guides, unnoticeably."""
 AUTO: Literal["auto"] = "auto"
 FOLDS: Literal["folds"] = "folds"
 MOST_ACCURACY, MOST_FNMR_LOSS = 0.65, 0.005
@@ -70,21 +72,28 @@ class RunRequest(Request):
     kind: ClassVar[str] = "run"
 
     dataset: str | int = Field(description="Name of the data set")
-    method: str = Field(
-        default=DEFAULT_METHOD,
+    aim: Aim | None = Field(
+        default=None,
+        description="What the images are changed for. unseen: hide gender from classifiers that are not known, by a "
+        "change that people see. guide: fool the guides, which are known, by a change that hardly anyone notices and "
+        "that does nothing to other classifiers. Default: that of the method, if one is named; guide, if only guides "
+        "are; otherwise unseen",
+    )
+    method: str | None = Field(
+        default=None,
         description="How images are changed; see facepriv methods. Unnoticeable methods work against their guides "
-        "only; visible methods also fool some other classifiers",
+        "only; visible methods also fool some other classifiers. Default: the method for the aim",
     )
     parameters: Annotated[dict[str, Any], BeforeValidator(read_settings)] = Field(
         default_factory=dict,
         description="Parameter of the method as name=value; several values of one: a,b,c",
     )
-    guides: tuple[str, ...] = Field(
-        default=(DEFAULT_GUIDE,),
+    guides: tuple[str, ...] | None = Field(
+        default=None,
         min_length=1,
         description="Classifier that the method tries to fool, such as dlib-gender, or dlib-age@40 with the boundary "
         "in years. With several guides, an image counts as flipped once all of them are fooled; the chart shows the "
-        "first one's score",
+        "first one's score. Default: dlib-gender; for the aim unseen, all usable gender classifiers but the jury",
     )
     keep: tuple[str, ...] = Field(
         default=(),
@@ -134,7 +143,11 @@ class RunRequest(Request):
         "that no method may use. Takes a fifth of a second for a small photo, more for a large one",
     )
     limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
-    seed: int = Field(default=0, ge=0, description=SEED_HELP)
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description=SEED_HELP + ". With side=drawn, the seed is the key: by default a secret one is drawn",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -206,7 +219,7 @@ class ProtectionRequest(Request):
 
     templates: str | int = Field(description="Name of the template set")
     method: str = Field(
-        default=DEFAULT_METHOD, description="Protection, see facepriv protections; recommended is the one advised"
+        default=DEFAULT_PROTECTION, description="Protection, see facepriv protections; recommended is the one advised"
     )
     parameters: Annotated[dict[str, Any], BeforeValidator(read_settings)] = Field(
         default_factory=dict, description="Parameter of the protection as name=value"

@@ -5,6 +5,7 @@ Field names are part of the schema ``facepriv.run/1``; ``docs/run-schema.json`` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -40,6 +41,18 @@ STOP_TITLES: dict[str, str] = {
 """Why perturbing an image ended, in words."""
 PHASES: tuple[Phase, ...] = ("before", "after")
 MATCH_PHASES: tuple[MatchPhase, ...] = ("before", "after", "cross")
+
+
+KEY_NOTE = (
+    "The side of each image was drawn with a key made of the seed: whoever knows the seed can tell which images were "
+    "sent to the other side. The installation keeps it."
+)
+"""Why a seed is kept secret."""
+
+
+def is_key(parameters: Mapping[str, Any]) -> bool:
+    """Return whether, with these parameters of a method, the seed is the key with which sides are drawn."""
+    return parameters.get("side") == "drawn"
 
 
 class LearnFrom(Frozen):
@@ -101,6 +114,31 @@ class RunSpec(Frozen):
     def guides(self) -> tuple[ModelRef, ...]:
         """All guides, the first one first."""
         return (self.guide, *self.more_guides)
+
+    @property
+    def has_secret_seed(self) -> bool:
+        """Whether the seed is a key, which must not leave the installation."""
+        return is_key(self.parameters)
+
+
+class RunSpecDocument(RunSpec):
+    """A run's spec as it may leave the installation."""
+
+    seed: int | None = 0  # type: ignore[assignment]
+    """Null where it is a key: who knows it knows to which side every image was sent."""
+    seed_note: str | None = Field(default=None, exclude_if=lambda note: note is None)
+    """Why the seed is null."""
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> RunSpecDocument:
+        """Return what may leave of a spec."""
+        values = {name: getattr(spec, name) for name in RunSpec.model_fields}
+        stored = set(spec.model_fields_set)
+        if spec.has_secret_seed:
+            values |= {"seed": None, "seed_note": KEY_NOTE}
+            stored.add("seed")
+        # What was not stored stays unset, so that hashes of documents stay what they were. The note is no part of them.
+        return cls.model_construct(_fields_set=stored, **values)
 
 
 class ErrorOfAttribute(Frozen):
@@ -260,4 +298,4 @@ class RunDocument(RunResult):
     created_at: str
     """ISO 8601, UTC."""
     finished_at: str | None
-    spec: RunSpec
+    spec: RunSpecDocument

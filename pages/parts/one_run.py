@@ -10,12 +10,13 @@ import streamlit as st
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
+from facepriv.perturb.registry import aim_of
 from facepriv.presentation import run_sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.presentation.formats import NOTHING, guides, moment, plain
 from facepriv.presentation.help_texts import HELP, KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.requests import RunRequest
-from facepriv.schemas.runs import RunResult
+from facepriv.schemas.runs import KEY_NOTE, RunResult
 from facepriv.services.releases.export import result_json
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
@@ -37,7 +38,7 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
     st.caption(
         f"{plain(run.dataset_name)} · {run.method} guided by {guides(run)} · landmarks {landmarker_name(run.spec)} · "
         f"{count(run.images, 'image')} · "
-        f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
+        f"seed {tables.seed(run.spec)} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
     )
     if run.state in progress.ACTIVE:
         progress.follow("run", (run.id,))
@@ -55,7 +56,8 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
         work_log.show(store, run.job_id, expanded=True)
         spec_and_deletion(run, forget)
         return
-    if run.result.kind is not None:
+    st.markdown(plain(run_sentences.aim(run.spec)))
+    if run.result.kind is not None and aim_of(run.method) is None:
         st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
     headline(run.result, run.guide)
     comparing.offer(store, run)
@@ -258,6 +260,8 @@ def files(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
 def spec_and_deletion(run: RunRecord, forget: Callable[[], None]) -> None:
     """Show everything needed to repeat the run, and offer to delete it."""
     st.subheader("Spec", help="Everything needed to repeat the run: same spec, same bytes.")
+    if run.spec.has_secret_seed:
+        st.caption(f"Keep the seed to yourself. {KEY_NOTE}")
     document = run.spec.model_dump(mode="json")
     if run.images > SPEC_IMAGES_SHOWN:
         for field in ("image_ids", "image_sha256"):

@@ -54,7 +54,7 @@ def filled(tmp_path_factory) -> Settings:
     settings = Settings(home=folder / "home", workers=1)
     with open_store(settings) as store:
         import_dataset(store, settings, write_faces(folder / "few"), name="few")
-        start_run(store, prepare_run(store, RunRequest(dataset="few")))
+        start_run(store, prepare_run(store, RunRequest(dataset="few", aim="guide")))
         work(settings.home)
         run = store.runs.get(1)
         assert run.state == "complete", run.error

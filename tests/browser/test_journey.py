@@ -129,6 +129,8 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     photograph(page, screenshots / "imported-light-1280.png", 1280)
 
     page.get_by_role("link", name="Perturb it").click()
+    page.get_by_text("Fool one classifier, unnoticeably").click()
+    settle(page)
     page.get_by_role("button", name="Start the run").click()
     page.get_by_text(re.compile(r"perturbing: [1-7] of 8")).first.wait_for(timeout=PATIENCE)
     photograph(page, screenshots / "running-light-1280.png", 1280)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import time
@@ -11,7 +12,8 @@ import pytest
 
 import facepriv
 from facepriv.config import Settings
-from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
+from facepriv.perturb.registry import AIM_METHODS, perturbers
+from facepriv.presentation.help_texts import AIM_TEXTS
 from facepriv.store import open_store
 from tests.cli.conftest import Job
 from tests.cli.terminal import PAPER, Terminal, assert_one_sentence, write_faces
@@ -27,7 +29,7 @@ def test_methods(empty):
         assert word in said.out
     document = empty.json("methods")
     assert document["schema"] == "facepriv.methods/1"
-    assert [one["name"] for one in document["methods"] if one["recommended"]] == [perturbers.resolve(DEFAULT_METHOD)]
+    assert {one["aim"]: one["name"] for one in document["methods"] if one["aim"]} == AIM_METHODS
     assert {one["name"] for one in document["methods"]} == set(perturbers.names())
     (paper,) = [one for one in document["methods"] if one["name"] == "algorithm1"]
     assert paper["parameters"][0] == {
@@ -41,6 +43,7 @@ def test_methods(empty):
 
 def test_perturb_shows_all_tables(job: Job):
     out = job.perturbed.out
+    assert out.startswith("No aim stated: the method algorithm1 was chosen by name.")
     for title in ("Gender error", "Confusion of dlib-gender", "Face matching", "Effort", "Change of the image"):
         assert title in out
     assert "Run 1: algorithm1 (unnoticeable, works against its guides), guided by dlib-gender, on 4 images." in out
@@ -104,7 +107,10 @@ def test_perturb_json_follows_the_schema(job: Job):
     [
         (("--method", "magic"), ("There is no perturbation method called 'magic'", "algorithm1")),
         (("--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
-        (("--matcher", "oracle"), ("called 'oracle'", "sface")),
+        ((*PAPER, "--matcher", "oracle"), ("called 'oracle'", "sface")),
+        ((*PAPER, "--aim", "unseen"), ("The aim unseen means the method semantic, but algorithm1 was named",)),
+        (("--aim", "fame"), ("The value of aim cannot be 'fame'", "'unseen' or 'guide'")),
+        (("--aim", "unseen"), ("learns from one half of the people for the other", "few")),
         ((*PAPER, "--set", "eps=2"), ("The parameter eps of algorithm1 cannot be '2'",)),
         ((*PAPER, "--set", "margin=nan"), ("The parameter margin of algorithm1 cannot be 'nan'",)),
         ((*PAPER, "--set", "sweeps=many"), ("The parameter sweeps of algorithm1 cannot be 'many'",)),
@@ -122,6 +128,38 @@ def test_runs_that_are_refused(job: Job, options, parts):
     before = job.run.json("runs")["runs"]
     assert_one_sentence(job.run("perturb", "few", *options), *parts)
     assert job.run.json("runs")["runs"] == before
+
+
+def test_a_script_that_names_no_aim_is_told_which_it_gets(job: Job):
+    said = job.run("perturb", "few")
+    # Four faces of two people are too few to learn from, so nothing is queued.
+    assert_one_sentence(said, "The method semantic learns from one half of the people")
+    for aim, text in AIM_TEXTS.items():
+        assert f"--aim {aim}: {text.title}. {text.good_for}" in said.err
+    assert "No aim was named, so this run has the aim unseen." in said.err
+    for options in (("--aim", "unseen"), ("--guide", "oracle"), ("--method", "magic")):
+        assert "--aim unseen:" not in job.run("perturb", "few", *options).err, "what was said is not asked"
+
+
+@pytest.mark.parametrize(("answers", "aim"), [("\n", "unseen"), ("fame\nguide\n", "guide")])
+def test_a_terminal_is_asked_for_the_aim(job: Job, monkeypatch, answers, aim):
+    class Keyboard(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    submitted = []
+
+    def submit(request, *_, **__):
+        submitted.append(request)
+
+    monkeypatch.setattr("facepriv.cli.perturbing.submit_and_show", submit)
+    monkeypatch.setattr("sys.stdin", Keyboard(answers))
+    monkeypatch.setattr("tests.cli.terminal.io.StringIO", Keyboard)
+    said = job.run("perturb", "few")
+    assert said.code == 0, said.err
+    assert [request.aim for request in submitted] == [aim]
+    assert ("Answer unseen or guide." in said.err) == ("fame" in answers)
+    assert said.out.strip() == "", "standard output may be for JSON"
 
 
 @pytest.mark.fault

@@ -52,7 +52,7 @@ def test_deleting_and_cancelling(empty, tmp_path):
         shutil.copy(demo_folder() / "images" / subject / f"{subject}_1.jpg", photos)
     assert empty("import", photos, "--name", "two").code == 0
     with open_store(Settings(home=empty.home)) as store:
-        run = store.runs.create(prepare_run(store, RunRequest(dataset="two")))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="two", aim="guide")))
     assert empty("cancel", run).out == f"Run {run} is cancelled.\n"
     assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
     assert_usage(empty("delete", "--yes"))

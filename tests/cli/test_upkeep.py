@@ -59,7 +59,7 @@ def files(terminal: Terminal) -> int:
 
 def test_purging_asks_and_proves(terminal: Terminal):
     with opened(terminal) as store:
-        run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="four", aim="guide")))
     would = terminal("purge", "four", "--dry-run")
     assert would.code == 0
     assert f"This deletes the data set 'four': 4 images, 1 run ({run}), 0 audits, 3 files." in would.out
@@ -97,7 +97,7 @@ def test_what_remains_is_an_error(terminal: Terminal):
 
 def test_work_under_way_stands_in_the_way(terminal: Terminal):
     with opened(terminal) as store:
-        run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="four", aim="guide")))
         assert store.jobs.claim("w1") is not None
         assert f"Not possible yet: run {run} is still active." in terminal("purge", "four", "--dry-run").out
         said = terminal("purge", "four", "--yes")

@@ -7,8 +7,9 @@ import sys
 import filelock
 import pytest
 
-from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
-from facepriv.presentation.help_texts import KIND_SENTENCES, KIND_TITLES
+from facepriv.errors import BadInputError
+from facepriv.perturb.registry import AIM_METHODS, perturbers
+from facepriv.presentation.help_texts import AIM_TEXTS, KIND_SENTENCES, KIND_TITLES, SEED_HELP
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
@@ -26,8 +27,77 @@ def no_worker(filled):
         yield filled, lock
 
 
-def test_fields_have_the_methods_defaults(filled, visit):
+@pytest.fixture
+def visit_by_name(visit):
+    """Open the page and choose to choose the method; at first the one against a guide."""
+
+    def go(method: str = AIM_METHODS["guide"]):
+        app = visit("perturb")
+        app.radio("run_aim").set_value("method").run()
+        app.selectbox("run_method").set_value(method).run()
+        assert not app.exception, app.exception
+        return app
+
+    return go
+
+
+def keys_of(app) -> set[str]:
+    kinds = (app.selectbox, app.number_input, app.toggle, app.multiselect)
+    return {widget.key for kind in kinds for widget in kind}
+
+
+def test_the_first_question_is_the_aim(filled, visit, said):
     app = visit("perturb")
+    aim = app.radio("run_aim")
+    assert aim.value == "unseen"
+    titles = [text.title.capitalize() for text in AIM_TEXTS.values()]
+    assert aim.options == [*titles, "Choose a method yourself"]
+    for caption, text in zip(aim.proto.captions, AIM_TEXTS.values(), strict=False):
+        assert caption == f"{text.good_for} {text.not_for}"
+    # Classifiers that nobody asked are turned by all there are, and all matchers guard.
+    assert app.multiselect("run_guides-unseen").value == app.multiselect("run_classifiers").value
+    assert {"dlib-gender", "levi-hassner"} <= set(app.multiselect("run_guides-unseen").value)
+    assert app.multiselect("run_guards-semantic").value == app.multiselect("run_matchers").value
+    assert "run_method" not in keys_of(app)
+    aim.set_value("guide").run()
+    assert app.multiselect("run_guides-guide").value == ["dlib-gender"]
+    assert not keys_of(app) & {"run_method", "parameter-semantic-strength", "run_guards-colour-field"}
+
+
+def test_strength_and_side_are_asked_for_beside_the_aim(filled, visit, said):
+    app = visit("perturb")
+    shown = [box.key for box in app.main.selectbox if box.key.startswith("parameter-")]
+    assert shown[:2] == ["parameter-semantic-strength", "parameter-semantic-side"]
+    hidden = {box.key for expander in app.expander for box in (*expander.selectbox, *expander.number_input)}
+    assert "parameter-semantic-trials" in hidden
+    assert not hidden & {*shown[:2]}
+    assert SEED_HELP not in said(app)
+    app.selectbox("parameter-semantic-side").set_value("drawn").run()
+    assert SEED_HELP in said(app)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_run_is_asked_for_by_its_aim(no_worker, visit, monkeypatch, seed):
+    asked = []
+
+    def submit(store, settings, request, actor):
+        asked.append(request)
+        raise BadInputError("Nothing is queued here.", code="test")
+
+    monkeypatch.setattr("facepriv.services.jobs.submit.submit", submit)
+    app = visit("perturb")
+    app.selectbox("parameter-semantic-strength").set_value("strong").run()
+    app.selectbox("parameter-semantic-side").set_value("drawn").run()
+    app.number_input("run_seed").set_value(seed).run()
+    app.button("start_run").click().run()
+    (request,) = asked
+    assert (request.aim, request.method) == ("unseen", None)
+    assert (request.parameters["strength"], request.parameters["side"]) == ("strong", "drawn")
+    assert ("seed" in request.model_fields_set) == (seed > 0), "the service draws a key unless one is given"
+
+
+def test_fields_have_the_methods_defaults(filled, visit_by_name):
+    app = visit_by_name()
     for method in perturbers.names():
         app.selectbox("run_method").set_value(method).run()
         assert not app.exception, app.exception
@@ -37,9 +107,9 @@ def test_fields_have_the_methods_defaults(filled, visit):
             assert shown.value == field.default
 
 
-def test_guides_are_not_offered_as_jurors(filled, visit):
-    app = visit("perturb")
-    assert app.multiselect("run_guides").value == ["dlib-gender"]
+def test_guides_are_not_offered_as_jurors(filled, visit_by_name):
+    app = visit_by_name()
+    assert app.multiselect("run_guides-method").value == ["dlib-gender"]
     jury = app.multiselect("run_jury")
     assert jury.value == []
     assert "dlib-gender" not in jury.options
@@ -47,9 +117,9 @@ def test_guides_are_not_offered_as_jurors(filled, visit):
 
 
 @pytest.mark.slow
-def test_start_follow_and_open(no_worker, visit, said, run_work):
+def test_start_follow_and_open(no_worker, visit, visit_by_name, said, run_work):
     settings, lock = no_worker
-    app = visit("perturb")
+    app = visit_by_name()
     app.number_input("run_limit-1").set_value(2).run()
     app.multiselect("run_matchers").set_value(["sface"]).run()
     app.selectbox("run_method").set_value("algorithm1").run()
@@ -99,7 +169,7 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
     monkeypatch.setattr("facepriv.services.jobs.local_worker.ensure_worker", ask)
     monkeypatch.setattr(sys.modules["parts.progress"], "ensure_worker", ask)
     with open_store(filled) as store:
-        start_run(store, prepare_run(store, RunRequest(dataset="few", seed=9)))
+        start_run(store, prepare_run(store, RunRequest(dataset="few", aim="guide", seed=9)))
     for page in ("overview", "perturb", "runs"):
         asked.clear()
         visit(page)
@@ -109,7 +179,7 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
     with open_store(filled) as store:
-        start_run(store, prepare_run(store, RunRequest(dataset="few", seed=9)))
+        start_run(store, prepare_run(store, RunRequest(dataset="few", aim="guide", seed=9)))
     monkeypatch.setenv("FACEPRIV_EXECUTOR", "dask")  # which cluster is not said
     for page in ("overview", "perturb", "runs"):
         app = visit(page)
@@ -120,9 +190,9 @@ def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
 
 
 @pytest.mark.slow
-def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_work):
+def test_another_attribute_is_turned_and_one_kept(no_worker, visit, visit_by_name, said, run_work):
     settings, lock = no_worker
-    app = visit("perturb")
+    app = visit_by_name()
     app.number_input("run_limit-1").set_value(2).run()
     app.multiselect("run_matchers").set_value([]).run()
     app.multiselect("run_classifiers").set_value(["dlib-gender"]).run()
@@ -160,16 +230,16 @@ def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_wo
     assert "what attackers learn about age is not measured" in said(app)
 
 
-def test_a_method_that_cannot_keep_says_so(filled, visit, said):
-    app = visit("perturb")
+def test_a_method_that_cannot_keep_says_so(filled, visit_by_name, said):
+    app = visit_by_name()
     app.selectbox("run_method").set_value("descent").run()
     assert "This method cannot keep a classifier's answer." in said(app)
     assert not [one for one in app.multiselect if one.key == "run_keep-descent"]
 
 
-def test_cancel(no_worker, visit, said):
+def test_cancel(no_worker, visit_by_name, said):
     settings, _ = no_worker
-    app = visit("perturb")
+    app = visit_by_name()
     app.button("start_run").click().run()
     app.button("cancel-run-3").click().run()
     with open_store(settings) as store:
@@ -178,8 +248,8 @@ def test_cancel(no_worker, visit, said):
     assert "Run 3 was cancelled." in said(app)
 
 
-def test_a_value_out_of_range_is_one_sentence(no_worker, visit):
-    app = visit("perturb")
+def test_a_value_out_of_range_is_one_sentence(no_worker, visit_by_name):
+    app = visit_by_name()
     app.selectbox("run_method").set_value("algorithm1").run()
     app.number_input("parameter-algorithm1-eps").set_value(0.0).run()
     (error,) = app.error
@@ -187,9 +257,8 @@ def test_a_value_out_of_range_is_one_sentence(no_worker, visit):
     assert not [b for b in app.button if b.key == "start_run"]
 
 
-def test_methods_say_of_which_kind_they_are(filled, visit, said):
-    app = visit("perturb")
-    assert app.selectbox("run_method").value == perturbers.resolve(DEFAULT_METHOD)
+def test_methods_say_of_which_kind_they_are(filled, visit_by_name, said):
+    app = visit_by_name()
     for name in perturbers.names():
         app.selectbox("run_method").set_value(name).run()
         kind = perturbers.load(name).kind
@@ -197,9 +266,9 @@ def test_methods_say_of_which_kind_they_are(filled, visit, said):
 
 
 @needs_stasm
-def test_landmarks_are_chosen_where_the_method_takes_any(no_worker, visit, said):
+def test_landmarks_are_chosen_where_the_method_takes_any(no_worker, visit_by_name, said):
     settings, _ = no_worker
-    app = visit("perturb")
+    app = visit_by_name()
     for name in perturbers.names():
         app.selectbox("run_method").set_value(name).run()
         offered = [box.options for box in app.selectbox if box.key == f"run_landmarker-{name}"]
@@ -217,10 +286,10 @@ def with_plugin(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(plugins.install(tmp_path / "plugins"))
 
 
-def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, visit, said):
+def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, visit_by_name, said):
     """With a method of every kind of parameter, which learns unless it is told not to."""
     settings, _ = no_worker
-    app = visit("perturb")
+    app = visit_by_name()
     assert not [box for box in app.selectbox if box.key.startswith("run_learn_from")]
     app.selectbox("run_method").set_value(plugins.NAME).run()
     prefix = f"parameter-{plugins.NAME}"
@@ -237,7 +306,7 @@ def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, vi
     app.toggle(f"{prefix}-learning").set_value(False).run()
     assert not [box for box in app.selectbox if box.key.startswith("run_learn_from")]
     app.multiselect(f"{prefix}-channels").set_value(["green"]).run()
-    app.multiselect("run_guides").set_value(["levi-hassner", "dlib-gender"]).run()
+    app.multiselect("run_guides-method").set_value(["levi-hassner", "dlib-gender"]).run()
     app.button("start_run").click().run()
     assert not app.exception
     with open_store(settings) as store:
@@ -249,8 +318,8 @@ def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, vi
     assert "guided by levi-hassner and dlib-gender" in said(app), "while it waits"
 
 
-def test_without_a_guide_nothing_can_be_started(no_worker, visit):
-    app = visit("perturb")
-    app.multiselect("run_guides").set_value([]).run()
+def test_without_a_guide_nothing_can_be_started(no_worker, visit_by_name):
+    app = visit_by_name()
+    app.multiselect("run_guides-method").set_value([]).run()
     assert "at least one guide" in app.info[-1].value
     assert not [button for button in app.button if button.key == "start_run"]

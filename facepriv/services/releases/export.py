@@ -16,7 +16,7 @@ from facepriv.errors import BadInputError
 from facepriv.exported_files import open_private, write_table
 from facepriv.imaging.file_formats import is_image_name
 from facepriv.schemas.base import document_fields
-from facepriv.schemas.runs import RunDocument
+from facepriv.schemas.runs import RunDocument, RunSpecDocument
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES, Actor
@@ -44,7 +44,10 @@ class ExportReport:
 
 
 def run_document(store: Store, run_id: int) -> RunDocument:
-    """Return a complete run's result with its spec; raises BadInputError, code ``run-not-complete``, for any other."""
+    """Return a complete run's result with its spec, without a seed that is a key.
+
+    Raises BadInputError with code ``run-not-complete`` for any other run.
+    """
     run = store.runs.get(run_id)
     if run.result is None:
         reason = f": {run.error}" if run.error else ""
@@ -53,7 +56,8 @@ def run_document(store: Store, run_id: int) -> RunDocument:
             "wait for it, or choose one that `facepriv runs` lists as complete.",
             code="run-not-complete",
         )
-    return RunDocument(**document_fields(run), run_id=run.id)
+    fields = {**document_fields(run), "spec": RunSpecDocument.of(run.spec)}
+    return RunDocument(**fields, run_id=run.id)
 
 
 def result_json(store: Store, run_id: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facepriv.config import Settings
@@ -11,6 +12,8 @@ from facepriv.registry import VALUE
 from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.jobs.worker_pool import processes
+from facepriv.services.models.catalogue import usable_matchers
+from facepriv.services.runs.aims import choose_guides, choose_method
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 
@@ -60,44 +63,63 @@ def estimate_run(store: Store, settings: Settings, request: RunRequest, images: 
     Cheap enough for every click on a page: it reads rows and computes no score and no image.
     Raises UnknownNameError, or BadInputError if a parameter is unknown or out of its range.
     """
-    method = make_method(request.method, request.parameters)
+    method = make_method(choose_method(request), request.parameters)
+    guides, guards = choose_guides(request), _choose_guards(request, method)
     dataset_id = store.datasets.get(request.dataset).id
     like = [
         run
         for run in store.runs.list(states=("complete",), method=method.name, limit=10 * LOOK_BACK)
-        if run.guide == request.guides[0] and run.attempts == 1
+        if run.guide == guides[0] and run.attempts == 1
     ]
     # Images of one data set are alike; sorting is stable, so the newest run comes first among equals.
     for summary in sorted(like, key=lambda run: run.dataset_id != dataset_id)[:LOOK_BACK]:
         earlier = store.runs.get(summary.id)
         if earlier.result is None or earlier.result.images < min(images / 4, ENOUGH_IMAGES):
             continue
-        if _is_whole(earlier) and _asks_as_much(earlier.spec, request, method):
+        if _is_whole(earlier) and _asks_as_much(earlier.spec, request, method, guides, guards):
             each = earlier.result.seconds / earlier.result.images
             return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
-    return _from_tables(settings, request, method, images)
+    return _from_tables(settings, request, method, guides, guards, images)
 
 
-def _asks_as_much(spec: RunSpec, request: RunRequest, method: Perturber) -> bool:
+def _choose_guards(request: RunRequest, method: Perturber) -> Sequence[str]:
+    """Return the guards as `prepare_run` chooses them, without looking whether the data set's subjects are people."""
+    if request.guards is not None:
+        return request.guards
+    if not (method.kind == "visible" and method.uses_guards):
+        return ()
+    return usable_matchers() if request.matchers is None else request.matchers
+
+
+def _asks_as_much(
+    spec: RunSpec, request: RunRequest, method: Perturber, guides: Sequence[str], guards: Sequence[str]
+) -> bool:
     """Return whether an image of an earlier run took as many evaluations and templates as one of this request."""
     return (
         spec.parameters == method.parameters.model_dump(mode="json")
-        and tuple(ref.name for ref in spec.guides) == tuple(dict.fromkeys(request.guides))
-        and {ref.name for ref in spec.guards} == set(request.guards or ())
+        and tuple(ref.name for ref in spec.guides) == tuple(dict.fromkeys(guides))
+        and {ref.name for ref in spec.guards} == set(guards)
         and tuple(ref.name for ref in spec.keep) == tuple(dict.fromkeys(request.keep))
         and landmarker_name(spec) == request.landmarker
     )
 
 
-def _from_tables(settings: Settings, request: RunRequest, method: Perturber, images: int) -> Estimate:
+def _from_tables(
+    settings: Settings,
+    request: RunRequest,
+    method: Perturber,
+    guides: Sequence[str],
+    guards: Sequence[str],
+    images: int,
+) -> Estimate:
     # What is kept is asked about as often as a guide.
-    names = (*dict.fromkeys(request.guides), *request.keep)
+    names = (*dict.fromkeys(guides), *request.keep)
     asked = [EVALUATION_SECONDS.get(name.partition(VALUE)[0], OTHER_EVALUATION_SECONDS) for name in names]
     each_evaluation = sum(asked) / len(asked)
     stopping = str(getattr(method.parameters, "stopping", ""))
     evaluations = PRIOR_EVALUATIONS.get(method.name, OTHER_PRIOR_EVALUATIONS) * len(asked)
     evaluations = round(evaluations * STOPPING_TIMES.get(stopping, 1.0))
-    templates = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in request.guards or ())
+    templates = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards)
     looks = templates * GUARD_LOOKS.get(method.name, 0)
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS + PANEL_SECONDS * request.panel
     if request.landmarker != DEFAULT_LANDMARKER:

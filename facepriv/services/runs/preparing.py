@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 
@@ -14,7 +15,8 @@ from facepriv.perturb.base import Perturber
 from facepriv.perturb.registry import make_method, methods_for_any_landmarks, perturbers
 from facepriv.schemas.base import ModelRef
 from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
-from facepriv.schemas.runs import LearnFrom, RunSpec
+from facepriv.schemas.runs import LearnFrom, RunSpec, is_key
+from facepriv.services.runs.aims import choose_guides, choose_method
 from facepriv.services.runs.attributes import check_guides
 from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
 from facepriv.services.runs.learning import choose_source
@@ -22,13 +24,18 @@ from facepriv.store import DatasetRecord, ImageRecord, RunRecord, Store
 from facepriv.types import GENDER, AttributeClassifier
 from facepriv.wording import listed
 
+KEY_BITS = 53
+"""Of a seed that is a key: what any reader of JSON keeps exactly."""
+
 
 def prepare_run(store: Store, request: RunRequest) -> RunSpec:
     """Return the spec of a run.
 
     Guides, and classifiers whose scores are kept, are always among those that judge, guards among the matchers. Models
     that were not named are left out where they were trained on any of these people, and matchers where subjects are no
-    people.
+    people. What the request leaves open of method and guides follows from its aim (`facepriv.services.runs.aims`).
+
+    A seed that is a key and was not given is drawn, so that nobody can guess it.
 
     Raises
     ------
@@ -41,14 +48,15 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
     """
     record = store.datasets.get(request.dataset)
     images = _usable_images(store, record, request.limit)
-    method = make_method(request.method, request.parameters)
+    method = make_method(choose_method(request), request.parameters)
+    seed = _choose_seed(method, request)
     _check_learning_and_guards(method, request)
     landmarker = _landmarker_of(method, request.landmarker)
     # A name may stand for another, as dlib-age for dlib-age@40, so it is the models that are compared.
-    guides, kept = _make_classifiers(request.guides), _make_classifiers(request.keep)
+    guides, kept = _make_classifiers(choose_guides(request, images)), _make_classifiers(request.keep)
     attribute = check_guides(list(guides.values())).attribute
     _check_kept(method, guides, kept)
-    source = _choose_teachers(store, record, method, request, attribute)
+    source = _choose_teachers(store, record, method, request, attribute, seed)
     judging = choose_matchers(record, request.matchers, request.guards or ())
     by_default = judging if method.kind == "visible" and method.uses_guards else ()
     guards = tuple(dict.fromkeys(by_default if request.guards is None else request.guards))
@@ -75,7 +83,7 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
         jury=tuple(map(make_reference, jury.values())),
         matchers=_matcher_references([*judging, *guards]),
         detector=DETECTOR,
-        seed=request.seed,
+        seed=seed,
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in COMPUTING},
     )
@@ -90,6 +98,12 @@ def _usable_images(store: Store, record: DatasetRecord, limit: int | None) -> Se
             code="no-faces",
         )
     return images
+
+
+def _choose_seed(method: Perturber, request: RunRequest) -> int:
+    if is_key(method.parameters.model_dump()) and "seed" not in request.model_fields_set:
+        return secrets.randbits(KEY_BITS)
+    return request.seed
 
 
 def _check_learning_and_guards(method: Perturber, request: RunRequest) -> None:
@@ -109,7 +123,7 @@ def _check_learning_and_guards(method: Perturber, request: RunRequest) -> None:
 
 
 def _choose_teachers(
-    store: Store, record: DatasetRecord, method: Perturber, request: RunRequest, attribute: str
+    store: Store, record: DatasetRecord, method: Perturber, request: RunRequest, attribute: str, seed: int
 ) -> LearnFrom | None:
     if not method.learns:
         return None
@@ -119,7 +133,7 @@ def _choose_teachers(
             "choose a method or parameters that learn nothing.",
             code="learns-gender-only",
         )
-    return choose_source(store, record, request.learn_from, seed=request.seed, method=method.name)
+    return choose_source(store, record, request.learn_from, seed=seed, method=method.name)
 
 
 def _make_classifiers(names: Iterable[str]) -> dict[str, AttributeClassifier]:

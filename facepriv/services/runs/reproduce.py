@@ -79,6 +79,7 @@ def plan(
         for candidates in CANDIDATES:
             wanted = request.model_copy(
                 update={
+                    "aim": None,
                     "method": method,
                     "parameters": {**({} if method == MIXING else request.parameters), "candidates": candidates},
                     "guides": (guide,),

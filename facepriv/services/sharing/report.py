@@ -18,7 +18,8 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.presentation import report_sections as sections
-from facepriv.presentation.run_sentences import headline
+from facepriv.presentation.run_sentences import aim, headline
+from facepriv.presentation.run_tables import seed
 from facepriv.report.document import Block, Gallery, Picture, Report, Section, Text, to_json
 from facepriv.report.files import ImageFormat, write_figures, write_page, write_tables
 from facepriv.report.html import to_html
@@ -75,8 +76,9 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
     dataset = store.datasets.get(run.dataset_id)
     return Report(
         title=f"Gender privacy of {dataset.name}",
-        subtitle=f"Run {run.id}: {run.method} guided by {listed([guide.name for guide in run.spec.guides])}, "
-        f"{count(run.images, 'image')}; finished {_day(run.finished_at)}.",
+        subtitle=f"{aim(run.spec)} Run {run.id}: {run.method} guided by "
+        f"{listed([guide.name for guide in run.spec.guides])}, {count(run.images, 'image')}; finished "
+        f"{_day(run.finished_at)}.",
         verdict=_verdict(run, result, leak),
         figures=sections.key_figures(run, result, leak),
         sections=tuple(_run_sections(store, run, result, audit, dataset, faces)),
@@ -204,7 +206,7 @@ def _repeat_rows(store: Store, run: RunRecord, audit: AuditRecord | None) -> dic
         "Run": f"{run.id}, created {run.created_at:%Y-%m-%d %H:%M} UTC",
         "SHA-256 of the run (spec and result)": result_sha256(store, run.id, None),
         "Data set's contents": run.spec.dataset.content_sha256,
-        "Seed of the run": sections.WITHHELD if _has_policy(store, run.id) else str(run.spec.seed),
+        "Seed of the run": sections.WITHHELD if _has_policy(store, run.id) else seed(run.spec),
         "facepriv": run.spec.facepriv_version,
         "Libraries": ", ".join(f"{name} {version}" for name, version in run.spec.libraries.items()),
     }

@@ -1,4 +1,4 @@
-"""The recommended method: little change, few evaluations, and a flip that holds on the file and its versions."""
+"""The method against one classifier: little change, few evaluations, and a flip that holds on file and versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from facepriv.perturb.base import CountingClassifier, score_face
 from facepriv.perturb.colour_field.method import DIRECTIONS, LEARN_FROM, ColourField, _directions, _spread, is_grey
 from facepriv.perturb.colour_field.search import RETREAT
 from facepriv.perturb.common import guides
-from facepriv.perturb.registry import perturbers
+from facepriv.perturb.registry import AIM_METHODS, perturbers
 from facepriv.types import CropFunction, PerturbFailure, PerturbResult
 
 pytestmark = pytest.mark.xdist_group("colour-field")
@@ -34,7 +34,8 @@ def results(faces, gallery):
     return ColourField()(faces, [DlibGender()], gallery=gallery, seed=0)
 
 
-def test_is_the_recommended_method():
+def test_is_the_method_against_guides_and_still_called_as_before():
+    assert AIM_METHODS["guide"] == ColourField.name
     assert isinstance(perturbers.create("recommended"), ColourField)
 
 

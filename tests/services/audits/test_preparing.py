@@ -57,7 +57,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     with open_store(settings) as store:
         import_demo(store, settings)
         plain = carry_through(store, settings, prepare_audit(store, AuditRequest(dataset=DEMO, limit=IMAGES, **MODELS)))
-        run = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, limit=IMAGES, **MODELS)))
+        run = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, aim="guide", limit=IMAGES, **MODELS)))
         run_worker(settings, job_id=run.job_id)
         spec = prepare_audit(
             store, AuditRequest(run=run.id, attackers=["sign", "score", "several-images"], draws=2, **MODELS)
@@ -211,7 +211,7 @@ def test_impossible_audits_get_one_sentence(audited: Audited) -> None:
         prepare_audit(store, AuditRequest(dataset=DEMO, attackers=["nobody"]))
     with pytest.raises(UnknownNameError):
         prepare_audit(store, AuditRequest(run=99))
-    waiting = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, limit=4, **MODELS)))
+    waiting = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, aim="guide", limit=4, **MODELS)))
     with pytest.raises(BadInputError, match="is waiting"):
         prepare_audit(store, AuditRequest(run=waiting.id))
     store.jobs.cancel(store.runs.job_id(waiting.id))

@@ -96,9 +96,9 @@ def test_it_is_left_out_of_judging_its_own_people_unless_asked(store):
     train(store)
     images = store.datasets.images(store.datasets.get("two").id)
     assert independent_classifiers(["dlib-gender", "own-probe"], images) == ["dlib-gender"]
-    by_default = prepare_run(store, RunRequest(dataset="two", matchers=[]))
+    by_default = prepare_run(store, RunRequest(dataset="two", aim="guide", matchers=[]))
     assert "own-probe" not in [ref.name for ref in by_default.classifiers]
-    asked = prepare_run(store, RunRequest(dataset="two", matchers=[], classifiers=["own-probe"]))
+    asked = prepare_run(store, RunRequest(dataset="two", aim="guide", matchers=[], classifiers=["own-probe"]))
     assert "own-probe" in [ref.name for ref in asked.classifiers]
 
 
@@ -114,7 +114,7 @@ def test_a_quality_report_asks_it_about_other_people_only(store):
 def test_a_run_says_that_it_judged_its_own_people(store, settings):
     train(store)
     asked = prepare_run(
-        store, RunRequest(dataset="two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
+        store, RunRequest(dataset="two", aim="guide", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
     )
     run = start_run(store, asked)
     run_worker(settings, job_id=run.job_id)

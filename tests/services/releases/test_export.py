@@ -15,7 +15,7 @@ import pytest
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging.png import encode_png
 from facepriv.schemas.requests import RunRequest
-from facepriv.schemas.runs import RunDocument
+from facepriv.schemas.runs import RunDocument, RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import COLUMNS, export_run, file_names, result_json, run_document
@@ -80,7 +80,7 @@ def test_the_result_lies_beside(finished: Finished, exported):
     document = RunDocument.model_validate_json(text)
     assert document == run_document(finished.store, finished.run.id)
     assert text == result_json(finished.store, finished.run.id)
-    assert document.spec == finished.run.spec
+    assert RunSpec.model_validate(document.spec.model_dump()) == finished.run.spec
     assert (
         document.model_dump(exclude={"run_id", "created_at", "finished_at", "spec"}) == finished.run.result.model_dump()
     )

@@ -98,8 +98,8 @@ def test_a_spec_holds_everything(finished: Finished):
 
 def test_the_same_choices_give_the_same_spec(finished: Finished):
     record = finished.store.datasets.get("six")
-    assert prepare_run(finished.store, RunRequest(dataset="six")) == prepare_run(
-        finished.store, RunRequest(dataset=record.id)
+    assert prepare_run(finished.store, RunRequest(dataset="six", aim="guide")) == prepare_run(
+        finished.store, RunRequest(dataset=record.id, aim="guide")
     )
 
 
@@ -118,11 +118,11 @@ def test_the_guide_always_judges_and_nobody_twice(finished: Finished):
 
 
 def test_jurors_judge_too(finished: Finished):
-    spec = prepare_run(finished.store, RunRequest(dataset="six", classifiers=[], jury=["levi-hassner"]))
+    spec = prepare_run(finished.store, RunRequest(dataset="six", aim="guide", classifiers=[], jury=["levi-hassner"]))
     assert [m.name for m in spec.jury] == ["levi-hassner"]
     assert [m.name for m in spec.classifiers] == ["dlib-gender", "levi-hassner"]
     assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
-    without = prepare_run(finished.store, RunRequest(dataset="six", classifiers=["levi-hassner"]))
+    without = prepare_run(finished.store, RunRequest(dataset="six", aim="guide", classifiers=["levi-hassner"]))
     assert "jury" not in without.model_dump(), "specs of runs without a jury stay as they were"
 
 
@@ -137,12 +137,12 @@ def test_jurors_judge_too(finished: Finished):
 )
 def test_who_cannot_sit_on_a_jury(finished: Finished, options, code):
     with pytest.raises(BadInputError) as caught:
-        prepare_run(finished.store, RunRequest(dataset="six", **options))
+        prepare_run(finished.store, RunRequest(dataset="six", aim="guide", **options))
     assert caught.value.code == code
 
 
 def test_no_judges_but_the_guide(finished: Finished):
-    spec = prepare_run(finished.store, RunRequest(dataset="six", classifiers=[], matchers=[]))
+    spec = prepare_run(finished.store, RunRequest(dataset="six", aim="guide", classifiers=[], matchers=[]))
     assert [m.name for m in spec.classifiers] == ["dlib-gender"]
     assert spec.matchers == ()
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(finished: Finished, options, 
 )
 def test_unknown_names_list_the_known_ones(finished: Finished, options, known):
     with pytest.raises(UnknownNameError, match="There is no") as caught:
-        prepare_run(finished.store, RunRequest(**{"dataset": "six", **options}))
+        prepare_run(finished.store, RunRequest(**{"dataset": "six", "method": METHOD, **options}))
     assert known in str(caught.value)
 
 
@@ -197,10 +197,10 @@ def test_images_without_a_face(store, settings, tmp_path):
 
     PIL.Image.new("RGB", (200, 200), "white").save(folder / "blank_1.png")
     import_dataset(store, settings, folder, name="blank")
-    spec = prepare_run(store, RunRequest(dataset="blank", classifiers=[], matchers=[]))
+    spec = prepare_run(store, RunRequest(dataset="blank", aim="guide", classifiers=[], matchers=[]))
     assert len(spec.image_ids) == 2, "an image without a face is asked for too, so that it is counted"
     with pytest.raises(BadInputError, match="has a usable face, so there is nothing to perturb") as caught:
-        prepare_run(store, RunRequest(dataset="blank", limit=1))
+        prepare_run(store, RunRequest(dataset="blank", aim="guide", limit=1))
     assert caught.value.code == "no-faces"
 
 
@@ -292,14 +292,14 @@ def test_every_classifier_may_guide(finished: Finished):
         assert name in classifier_registry.names()
         assert (
             prepare_run(
-                finished.store, RunRequest(dataset="six", classifiers=[], matchers=[], guides=[name])
+                finished.store, RunRequest(dataset="six", aim="guide", classifiers=[], matchers=[], guides=[name])
             ).guide.name
             == name
         )
 
 
-def test_the_recommended_method_is_the_default_and_named_in_the_spec(finished: Finished):
-    spec = prepare_run(finished.store, RunRequest(dataset="six"))
+def test_a_spec_names_the_method_by_its_real_name(finished: Finished):
+    spec = prepare_run(finished.store, RunRequest(dataset="six", aim="guide"))
     assert spec.method == perturbers.resolve("recommended")
     assert spec.method in perturbers.names(), "the real name, which means the same in a later release"
     assert prepare_run(finished.store, RunRequest(dataset="six", method="recommended")) == spec

@@ -189,7 +189,7 @@ def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
 
 
 def test_only_complete_runs_and_their_own_audits(finished: Finished, audit) -> None:
-    waiting = finished.store.runs.create(prepare_run(finished.store, RunRequest(dataset="six")))
+    waiting = finished.store.runs.create(prepare_run(finished.store, RunRequest(dataset="six", aim="guide")))
     try:
         with pytest.raises(BadInputError, match=f"run {waiting} is waiting"):
             report_of(finished.store, waiting)

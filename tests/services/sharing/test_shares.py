@@ -301,7 +301,7 @@ def test_faces_are_shown_only_where_ticked_and_allowed(shop: Store, run_id: int,
 
 
 def test_what_cannot_be_shared(finished: Finished, shop: Store, run_id: int) -> None:
-    waiting = shop.runs.create(prepare_run(shop, RunRequest(dataset="six")))
+    waiting = shop.runs.create(prepare_run(shop, RunRequest(dataset="six", aim="guide")))
     unfinished = shop.audits.create(shop.audits.get(store_audit(shop, OF_RUN, run_id=run_id)).spec)
     before = shop.access.count()
     try:
