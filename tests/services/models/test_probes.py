@@ -161,8 +161,8 @@ def test_a_purge_that_is_killed_leaves_no_probe_without_its_data_set(store, sett
     assert own.folder.exists(), "a refused purge touches nothing"
     store.jobs.fail(store.runs.job_id(run.id), "w1", "It broke.")
 
-    def delete_and_die(dataset_id):
-        delete(dataset_id)
+    def delete_and_die(dataset_id, **options):
+        delete(dataset_id, **options)
         raise KeyboardInterrupt
 
     delete = store.datasets.delete
