@@ -137,7 +137,7 @@ AIM_TEXTS: dict[Aim, AimText] = {
     "unseen": AimText(
         title="hide gender from classifiers that are not known",
         good_for="Use it where you cannot know who will classify the images: people see the change, most classifiers "
-        "that were never asked are misled, and matchers keep accepting the images.",
+        "that were never asked are misled on most images, and matchers keep working, at a loss that the run states.",
         not_for="It is not for images that must look untouched, nor against attackers who learn from images that were "
         "changed in the same way; an audit shows what those still learn.",
     ),

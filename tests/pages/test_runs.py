@@ -14,9 +14,10 @@ from sqlalchemy import Text, cast
 
 from facepriv.imaging.panel import PANEL
 from facepriv.imaging.png import decode_png
-from facepriv.presentation.help_texts import HELP
+from facepriv.presentation.help_texts import AIM_TEXTS, HELP, SEED_KEPT
 from facepriv.presentation.run_sentences import limits
 from facepriv.presentation.run_tables import gender_error_rows, jury_rows, matching_rows, survival_rows
+from facepriv.schemas.runs import KEY_NOTE
 from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
 from facepriv.store.rows import ImageRow, RunImageRow, RunRow
@@ -55,6 +56,21 @@ def test_address_opens_a_run(filled, visit, said, result):
     assert "Run 1" in [header.value for header in app.header]
     assert gender_error_rows(result) in tables(app)
     assert len(app.get("plotly_chart")) == 1 + 2 * len(result.gender_error)
+
+
+def test_a_run_leads_with_its_aim_and_keeps_a_key(filled, visit, said):
+    assert "No aim stated: the method algorithm1 was chosen by name." in said(visit("runs", run="1"))
+    seed = 8765432109871
+    with open_store(filled) as store:
+        run = store.runs.get(1)
+        parameters = {**run.spec.parameters, "side": "drawn"}
+        spec = run.spec.model_copy(update={"method": "semantic", "seed": seed, "parameters": parameters})
+        number = repeat_run(store, run, spec)
+    app = visit("runs", run=str(number))
+    assert f"Aim: {AIM_TEXTS['unseen'].title}. {AIM_TEXTS['unseen'].good_for}" in said(app)
+    assert f"seed {SEED_KEPT}" in said(app)
+    assert str(seed) not in said(app)
+    assert KEY_NOTE in said(part(app, "Spec and files")), "where whoever repeats the run finds it"
 
 
 def test_a_jury_has_a_table_of_its_own(filled, visit, result):

@@ -8,6 +8,7 @@ import pytest
 
 from facepriv.presentation import run_sentences as sentences
 from facepriv.presentation import run_tables as tables
+from facepriv.presentation.help_texts import AIM_TEXTS
 from facepriv.schemas.figures import Interval, OperatingPoint, Rates
 from facepriv.schemas.runs import LearnedItem
 from facepriv.store import LogLine
@@ -265,12 +266,28 @@ def test_limits_are_those_of_the_methods_kind(finished: Finished):
     assert "but only 20.0 % after JPEG compression (quality 90) and 30.0 % after a resize to 75 %." in both
 
 
+@pytest.mark.parametrize(("method", "aim"), [("semantic", "unseen"), ("colour-field", "guide")])
+def test_a_run_says_what_it_is_for(finished: Finished, method, aim):
+    spec = finished.run.spec.model_copy(update={"method": method})
+    text = AIM_TEXTS[aim]
+    assert sentences.aim(spec) == f"Aim: {text.title}. {text.good_for} {text.not_for}"
+    assert tables.aim_title(spec) == text.title
+
+
+@pytest.mark.parametrize("method", ["algorithm1", "gone"])
+def test_a_method_chosen_by_name_has_no_aim(finished: Finished, method):
+    spec = finished.run.spec.model_copy(update={"method": method})
+    assert sentences.aim(spec) == f"No aim stated: the method {method} was chosen by name."
+    assert tables.aim_title(spec) == "no aim stated"
+
+
 def test_runs_side_by_side(finished: Finished):
     spec, result = finished.run.spec, finished.run.result
     other = spec.model_copy(update={"method": "descent", "parameters": {"stages": 3}, "guards": spec.matchers[:1]})
     learnt = result.model_copy(update={**SOME, "kind": None, "matching": {}})
     rows = {row["Figure"]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
     assert [rows["Method"][title] for title in "AB"] == ["algorithm1", "descent"]
+    assert [rows["Aim"][title] for title in "AB"] == ["no aim stated"] * 2
     assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, works against its guides", "–"]
     assert rows["Parameters"] == {"Figure": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
     assert [rows["Guard matchers"][title] for title in "AB"] == ["–", "dlib-resnet"]

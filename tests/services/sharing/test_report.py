@@ -9,6 +9,7 @@ import pytest
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.presentation.audit_tables import learning_rows
+from facepriv.presentation.help_texts import AIM_TEXTS
 from facepriv.presentation.report_sections import WITHHELD, classifiers_section
 from facepriv.presentation.run_sentences import limits
 from facepriv.presentation.run_tables import gender_error_rows, jury_rows, matching_rows
@@ -24,7 +25,7 @@ from facepriv.wording import percent
 from tests.actors import ADA, TESTER
 from tests.finished_run import Finished, candidates_of
 from tests.juries import JURY
-from tests.pages.conftest import AUDITS, store_audit, with_learning
+from tests.pages.conftest import AUDITS, repeat_run, store_audit, with_learning
 
 OF_RUN = AuditResult.model_validate_json((AUDITS / "of-run.json").read_text(encoding="utf-8"))
 
@@ -61,6 +62,17 @@ def words(report: Report) -> str:
             elif isinstance(block, Table):
                 texts += [cell for row in block.rows for cell in row.values()]
     return "\n".join(texts)
+
+
+def test_a_report_leads_with_the_aim(finished: Finished, report: Report) -> None:
+    assert report.subtitle.startswith("No aim stated: the method algorithm1 was chosen by name. Run 1: algorithm1")
+    for method, text in (("semantic", AIM_TEXTS["unseen"]), ("colour-field", AIM_TEXTS["guide"])):
+        spec = finished.run.spec.model_copy(update={"method": method})
+        number = repeat_run(finished.store, finished.run, spec)
+        made = report_of(finished.store, number)
+        finished.store.runs.delete(number)
+        assert made.subtitle.startswith(f"Aim: {text.title}. {text.good_for} {text.not_for} Run {number}: {method}")
+        assert {row[""]: row["What"] for row in table(made, "method")}["Aim"] == text.title
 
 
 def test_the_jury_is_in_the_report(finished: Finished) -> None:
