@@ -197,6 +197,8 @@ class Perturber(ABC):
     """Whether a person is meant to notice the change."""
     uses_guards: ClassVar[bool] = False
     """Whether it asks the guard matchers while it changes a face."""
+    learns_averages: ClassVar[bool] = False
+    """Whether what it learns is of averages, which more people make better, also people from elsewhere."""
     keeps_attributes: ClassVar[bool] = False
     """Whether it can keep the scores of other classifiers."""
     landmarkers: ClassVar[tuple[str, ...] | None] = (DEFAULT_LANDMARKER,)

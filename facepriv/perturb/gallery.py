@@ -56,6 +56,18 @@ class Gallery:
             meshes=np.stack(meshes) if len(meshes) == len(faces) else None,
         )
 
+    def joined(self, other: Gallery) -> Gallery:
+        """Return a gallery of the faces of both, which must have different image ids; without meshes."""
+        mine = frozenset(self.image_ids)
+        return Gallery(
+            image_ids=[*self.image_ids, *other.image_ids],
+            subjects=[*self.subjects, *other.subjects],
+            labels=[*self.labels, *other.labels],
+            landmarks=np.concatenate([self.landmarks, other.landmarks]),
+            boxes=[*self.boxes, *other.boxes],
+            read=lambda image_id: self.read(image_id) if image_id in mine else other.read(image_id),
+        )
+
     def face(self, image_id: str) -> Face:
         """Read an image with its face."""
         row = self._rows[image_id]

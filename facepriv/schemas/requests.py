@@ -115,8 +115,9 @@ class RunRequest(Request):
     learn_from: str | None = Field(
         default=None,
         description="For methods that first learn from people other than those they change: folds (what they learn "
-        "from one half of the people is used on the other half), demo, or the name of another data set without common "
-        "images. Default: folds if the data set is large enough, otherwise demo",
+        "from one half of the people is used on the other half; semantic adds the demo faces to small halves), demo, "
+        "or the name of another data set without common images. Default: folds if the data set is large enough, "
+        "otherwise demo",
     )
     landmarker: str = Field(
         default=DEFAULT_LANDMARKER,

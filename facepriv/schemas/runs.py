@@ -61,6 +61,8 @@ class LearnFrom(Frozen):
     source: LearnSource
     dataset: DatasetRef | None = None
     """The other data set, for ``dataset``."""
+    demo: bool = False
+    """For ``folds``: whether the people of the demo set are learnt from, too, since the halves are small."""
 
 
 class AttributeClasses(Frozen):

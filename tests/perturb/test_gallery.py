@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.gallery import choose_candidate, choose_candidates, landmark_correlation
+from facepriv.perturb.gallery import Gallery, choose_candidate, choose_candidates, landmark_correlation
 
 
 def test_correlation_is_the_mean_of_both_axes(faces):
@@ -56,3 +58,13 @@ def test_candidates_are_of_different_subjects_and_the_first_is_the_best_correlat
     # Six subjects: three of either gender.
     assert len(choose_candidates(faces[0], gallery, "opposite", 20)) == 3
     assert len(choose_candidates(faces[0], gallery, "any", 20)) == 5
+
+
+def test_galleries_are_joined_face_by_face(faces, others):
+    few = [replace(face, image_id=f"other {face.image_id}") for face in others[:3]]
+    joined = Gallery.of(faces[:2]).joined(Gallery.of(few))
+    for face in (*faces[:2], *few):
+        found = joined.face(face.image_id)
+        assert (found.subject, found.label, found.box) == (face.subject, face.label, face.box)
+        np.testing.assert_array_equal(found.pixels, face.pixels)
+        np.testing.assert_array_equal(found.landmarks, face.landmarks)

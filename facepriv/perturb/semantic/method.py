@@ -62,6 +62,7 @@ class Semantic(Perturber):
     title = "Difference of the mean faces (visible, transfers in part)"
     kind = "visible"
     uses_guards = True
+    learns_averages = True
     Parameters: ClassVar[type[Parameters]] = SemanticParameters
     parameters: SemanticParameters
 

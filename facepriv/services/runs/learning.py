@@ -37,6 +37,8 @@ FOLDS: Final = "folds"
 DEMO: Final = "demo"
 ENOUGH = 10
 """Subjects of either gender in each half from which on learning from halves is the default."""
+PLENTY = 100
+"""Subjects of either gender in each half from which on an average of them needs no people from elsewhere."""
 LEAST = 3
 """Subjects of either gender without whom nothing can be learnt of a gender at all."""
 DEMO_IMAGES_PER_SUBJECT = 2
@@ -61,10 +63,13 @@ def halves(images: Iterable[ImageRecord], seed: int) -> dict[str, int]:
     return half
 
 
-def choose_source(store: Store, dataset: DatasetRecord, wanted: str | None, *, seed: int, method: str) -> LearnFrom:
+def choose_source(
+    store: Store, dataset: DatasetRecord, wanted: str | None, *, seed: int, method: str, averages: bool = False
+) -> LearnFrom:
     """Check whom to learn from, or choose: the data set's own halves if they are large enough, else the demo set.
 
-    What is wanted is ``folds``, ``demo``, the name of another data set, or None.
+    What is wanted is ``folds``, ``demo``, the name of another data set, or None. A method that learns ``averages`` is
+    given the people of the demo set beside a half with fewer than `PLENTY` subjects of a gender.
 
     Raises UnknownNameError if there is no such data set, or BadInputError (``too-few-to-learn``, ``learns-from-same``).
     """
@@ -88,8 +93,10 @@ def choose_source(store: Store, dataset: DatasetRecord, wanted: str | None, *, s
             f"learn from {folds}another data set.",
             code="learns-from-same",
         )
-    if wanted in (FOLDS, DEMO):
-        return LearnFrom(source=FOLDS if wanted == FOLDS else DEMO)
+    if wanted == FOLDS:
+        return LearnFrom(source=FOLDS, demo=averages and least < PLENTY and not holds_demo_images(images))
+    if wanted == DEMO:
+        return LearnFrom(source=DEMO)
     teacher = store.datasets.get(wanted)
     _check_teacher(teacher, store.datasets.images(teacher.id), dataset, images, method)
     return LearnFrom(source="dataset", dataset=teacher.ref)
@@ -193,6 +200,8 @@ def learn(
         gallery = demo_gallery(process_settings().max_pixels)
     elif source.dataset is None:
         gallery = run.make_gallery(lesson.images)
+        if source.demo:
+            gallery = gallery.joined(demo_gallery(process_settings().max_pixels))
     else:
         elsewhere = f"dataset {source.dataset.id}"
         gallery = run.make_gallery([replace(i, subject=other_people(elsewhere, i.subject)) for i in lesson.images])
@@ -287,4 +296,10 @@ def teacher_name(source: LearnFrom, dataset: DatasetRef) -> str:
     """Name the data set that was learnt from."""
     if source.dataset is not None:
         return source.dataset.name
-    return dataset.name if source.source == FOLDS else "demo set of facepriv"
+    names = ([dataset.name] if source.source == FOLDS else []) + (["demo set of facepriv"] if is_demo(source) else [])
+    return " and ".join(names)
+
+
+def is_demo(source: LearnFrom) -> bool:
+    """Return whether the demo set's people are learnt from, alone or beside others."""
+    return source.demo or source.source == DEMO

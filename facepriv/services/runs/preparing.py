@@ -133,7 +133,9 @@ def _choose_teachers(
             "choose a method or parameters that learn nothing.",
             code="learns-gender-only",
         )
-    return choose_source(store, record, request.learn_from, seed=seed, method=method.name)
+    return choose_source(
+        store, record, request.learn_from, seed=seed, method=method.name, averages=method.learns_averages
+    )
 
 
 def _make_classifiers(names: Iterable[str]) -> dict[str, AttributeClassifier]:

@@ -292,6 +292,28 @@ def test_the_demo_set_may_be_learnt_from_where_it_is_not_perturbed(school: Schoo
     assert run.result.judged == 1
 
 
+def test_small_halves_are_joined_by_the_demo_set_where_averages_are_learnt(school: School, monkeypatch):
+    monkeypatch.setattr(learning, "holds_demo_images", lambda images: False)
+    monkeypatch.setattr(learning, "ENOUGH", 3)
+    record = school.store.datasets.get(TWELVE)
+
+    def choose() -> LearnFrom:
+        return learning.choose_source(school.store, record, None, seed=0, method="m", averages=True)
+
+    assert choose() == LearnFrom(source="folds", demo=True)
+    assert learning.teacher_name(choose(), record.ref) == f"{TWELVE} and demo set of facepriv"
+    with monkeypatch.context() as patch:
+        patch.setattr(learning, "PLENTY", 3)
+        assert choose() == LearnFrom(source="folds"), "enough of their own"
+    monkeypatch.setattr("facepriv.services.runs.preparing.choose_source", lambda *_, **__: choose())
+    spec = school.spec(limit=1)
+    run = school.work(spec)
+    assert run.result is not None, run.error
+    (item,) = run.result.learned
+    assert item.subjects == 6 + 60
+    assert item.images == 6 + 120
+
+
 def test_enough_people_learn_from_each_other_by_default(school: School, monkeypatch):
     monkeypatch.setattr(learning, "holds_demo_images", lambda images: False)
     monkeypatch.setattr(learning, "ENOUGH", 3)
