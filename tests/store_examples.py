@@ -42,7 +42,7 @@ def sha(text_: str) -> str:
 def failures_since(store: Store, key: str, moment: datetime) -> tuple[int, datetime | None]:
     """Count the failed tries under a key since a moment, and give the time of the first of them."""
     with store.attempts._database.reading() as session:
-        return attempts._between(session, key, moment, moment + timedelta(days=365))
+        return attempts._between(session, key, moment, moment + timedelta(days=36_500))
 
 
 def new_image(index: int, **changes: Any) -> NewImage:
