@@ -109,7 +109,7 @@ def form(store: Store) -> None:
         number = st.selectbox("Data set", list(records), format_func=lambda n: records[n].name, key="run_dataset")
         record, method = records[number], choose_method(aim)
         first, others = split_parameters(aim, method.name)
-        values = parameters.ask(first, method.name)
+        values = parameters.ask(first, method.name, columns=max(1, len(first)))
         main = DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]
         default = classifiers if aim == "unseen" else [main]
         label = "Guiding classifiers (guides), the main one first"

@@ -56,7 +56,8 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
         work_log.show(store, run.job_id, expanded=True)
         spec_and_deletion(run, forget)
         return
-    st.markdown(plain(run_sentences.aim(run.spec)))
+    aim, _, more = run_sentences.aim(run.spec).partition(". ")
+    st.markdown(f"**{plain(aim)}**  \n{plain(more)}")
     if run.result.kind is not None and aim_of(run.method) is None:
         st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
     headline(run.result, run.guide)

@@ -13,14 +13,14 @@ from facepriv.schemas.fields import FieldDescription, describe_fields
 COLUMNS = 4
 
 
-def ask(fields: Sequence[FieldDescription], method: str) -> dict[str, Any]:
+def ask(fields: Sequence[FieldDescription], method: str, columns: int = COLUMNS) -> dict[str, Any]:
     """Show one widget for each parameter, choices first, then numbers, then switches, and return the values."""
     values: dict[str, Any] = {}
     for group in range(3):
         row = [field for field in fields if _group(field) == group]
-        for start in range(0, len(row), COLUMNS):
-            shown = row[start : start + COLUMNS]
-            for box, field in zip(st.columns(COLUMNS, vertical_alignment="bottom"), shown, strict=False):
+        for start in range(0, len(row), columns):
+            shown = row[start : start + columns]
+            for box, field in zip(st.columns(columns, vertical_alignment="bottom"), shown, strict=False):
                 with box:
                     values[field.name] = ask_one(field, f"parameter-{method}-{field.name}")
     return {field.name: values[field.name] for field in fields}

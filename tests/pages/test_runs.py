@@ -67,7 +67,7 @@ def test_a_run_leads_with_its_aim_and_keeps_a_key(filled, visit, said):
         spec = run.spec.model_copy(update={"method": "semantic", "seed": seed, "parameters": parameters})
         number = repeat_run(store, run, spec)
     app = visit("runs", run=str(number))
-    assert f"Aim: {AIM_TEXTS['unseen'].title}. {AIM_TEXTS['unseen'].good_for}" in said(app)
+    assert f"**Aim: {AIM_TEXTS['unseen'].title}**  \n{AIM_TEXTS['unseen'].good_for}" in said(app)
     assert f"seed {SEED_KEPT}" in said(app)
     assert str(seed) not in said(app)
     assert KEY_NOTE in said(part(app, "Spec and files")), "where whoever repeats the run finds it"
