@@ -79,6 +79,8 @@ def worker(
 
 
 DEMO_USER = "demo"
+DEMO_IMAGES_UNSEEN = 80
+"""Of the demo's 120 images, so that the demo takes less than eight minutes, and FNMR at FMR 0.1 % can still be told."""
 
 
 def demo(
@@ -108,7 +110,7 @@ def demo(
         for request in (
             RunRequest(dataset=DEMO, method=PAPER_METHOD),
             RunRequest(dataset=DEMO, aim="guide"),
-            RunRequest(dataset=DEMO, aim="unseen"),
+            RunRequest(dataset=DEMO, aim="unseen", limit=DEMO_IMAGES_UNSEEN),
         ):
             run = submit(store, settings, request, get_actor(), once=True)
             if run.result is None:

@@ -137,7 +137,8 @@ AIM_TEXTS: dict[Aim, AimText] = {
     "unseen": AimText(
         title="hide gender from classifiers that are not known",
         good_for="Use it where you cannot know who will classify the images: people see the change, most classifiers "
-        "that were never asked are misled on most images, and matchers keep working, at a loss that the run states.",
+        "that were never asked are misled on most images, and floors guard the matchers; the run states how many "
+        "genuine matches are lost all the same.",
         not_for="It is not for images that must look untouched, nor against attackers who learn from images that were "
         "changed in the same way; an audit shows what those still learn.",
     ),
