@@ -1,6 +1,6 @@
 """Whether classifiers that a method never asked are wrong about its images, and what matchers make of these.
 
-Usage: python benchmarks/unseen.py (FOLDER | demo) [--other FOLDER|demo] [--learn folds|other] [--jury FOLDER]
+Usage: python benchmarks/unseen.py (FOLDER | demo) [--other FOLDER|demo] [--learn folds|other|both] [--jury FOLDER]
            [--method NAME] [--set name=value,name=value ...] [--images N] [--out FILE.md] [--sheet FILE.png]
 
 For each setting the images are perturbed with everything at hand: the packaged gender classifiers as guides and the
@@ -14,6 +14,8 @@ probes are trained.
 
 --learn folds   the data set is cut into folds by subject; each is perturbed with what was learnt from the others, and
                 the judging probes are trained on --other; without --other on a third fold
+--learn both    the same, learnt from the other folds and one half of --other, as a run adds the demo set to small
+                halves; the judging probes are trained on the other half
 --learn other   one half of --other, by subject, is learnt from, and the judging probes are trained on the other half
 
 The table has a row for each setting and judge: how often it is wrong about untouched images, and then about perturbed
@@ -194,7 +196,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="a folder, or demo")
     parser.add_argument("--other", help="a folder of other people, or demo")
-    parser.add_argument("--learn", choices=("folds", "other"), default="folds")
+    parser.add_argument("--learn", choices=("folds", "other", "both"), default="folds")
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--jury", type=Path, help="folder with YAML files of own models that nothing may ask")
     parser.add_argument("--method", default="semantic")
@@ -205,8 +207,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sheet", type=Path, help="write a contact sheet to this PNG")
     parser.add_argument("--tiles", type=int, default=16, help="images on the contact sheet")
     options = parser.parse_args(arguments)
-    if options.learn == "other" and not options.other:
-        parser.error("--learn other needs --other")
+    if options.learn != "folds" and not options.other:
+        parser.error(f"--learn {options.learn} needs --other")
     unknown = set(options.leave.split(",")) - {NOTHING, *JUDGES}
     if unknown:
         parser.error(f"--leave takes {', '.join((NOTHING, *JUDGES))}, but got {', '.join(sorted(unknown))}")
@@ -273,7 +275,8 @@ def plan(data: list[Face], other: list[Face] | None, learn: str, folds: int) -> 
         return [Group(data, half, rest)]
     if other is not None:
         cut = parts(data, folds)
-        return [Group(fold, [f for p in cut if p is not fold for f in p], other) for fold in cut]
+        more, judging = parts(other, 2) if learn == "both" else ([], other)
+        return [Group(fold, [f for p in cut if p is not fold for f in p] + more, judging) for fold in cut]
     cut = parts(data, 3)
     return [Group(cut[i], cut[(i + 1) % 3], cut[(i + 2) % 3]) for i in range(3)]
 
