@@ -24,7 +24,7 @@ class Step:
 
 
 STEPS = {"light": Step(30.5, 0.20), "middle": Step(28.0, 0.05), "strong": Step(26.0, -0.05)}
-"""By name. Measured places of each are in docs/methods.md (`benchmarks/unseen.py`)."""
+"""By name. Measured places of each are in docs/unseen.md."""
 
 
 class SemanticParameters(Parameters):
