@@ -30,6 +30,7 @@ from facepriv.services.runs.execution import EMBEDDING, PERTURBING, SUMMING_UP
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
+from facepriv.store.folder_artifacts import LEAST_FREE_BYTES
 from tests.actors import TEST
 from tests.finished_run import METHOD, SIX, labelled_demo, start_run
 from tests.services import plugins
@@ -120,7 +121,7 @@ def test_a_full_disk_fails_the_run_which_goes_on_once_there_is_room(store, setti
     files = [store.artifacts.get(row.artifact_sha256) for row in store.runs.run_images(expected.id)]
     originals = [store.artifacts.get(image.artifact_sha256) for image in store.datasets.images(spec.dataset.id)]
     store.runs.delete(expected.id)
-    room = sum(map(len, originals)) + sum(map(len, files[:4])) + 60_000
+    room = sum(map(len, originals)) + sum(map(len, files[:4])) + 60_000 + LEAST_FREE_BYTES
     with small_disk(settings.artifacts, room // 1024):
         for data in originals:
             store.artifacts.put(data)
