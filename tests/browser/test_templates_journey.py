@@ -84,7 +84,9 @@ def test_from_a_file_of_templates_to_a_release(chromium, site, templates, tmp_pa
     with open_store(Settings(home=tmp_path / "home")) as store:
         actions = {line.action for line in store.access.list()}
     assert {"templates-imported", "protection-started", "report-made", "templates-protected"} <= actions
-    assert [*(tmp_path / "home" / "tmp").iterdir()] == [], "nothing of the release stays on the server"
+    # Servers and workers that still run have empty folders for their unnamed files.
+    left = [path for path in (tmp_path / "home" / "tmp").rglob("*") if path.is_file()]
+    assert left == [], "nothing of the release stays on the server"
     for scheme, width in LOOKS:
         look(chromium, site, screenshots, scheme, width)
 

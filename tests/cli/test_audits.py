@@ -22,7 +22,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     terminal = Terminal(folder / "home")
     crowd = copy_people(folder / "crowd", slice(0, 5), slice(0, 5))
     assert terminal("import", crowd, "--name", "faces", "--no-quality").code == 0
-    assert terminal("perturb", "faces", *FEW).code == 0
+    assert terminal("perturb", "faces", "--aim", "guide", *FEW).code == 0
     return terminal
 
 
