@@ -114,7 +114,7 @@ def test_a_quality_report_asks_it_about_other_people_only(store):
 def test_a_run_says_that_it_judged_its_own_people(store, settings):
     train(store)
     asked = prepare_run(
-        store, RunRequest(dataset="two", aim="guide", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
+        store, RunRequest(dataset="two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
     )
     run = start_run(store, asked)
     run_worker(settings, job_id=run.job_id)
