@@ -30,6 +30,8 @@ from facepriv.perturb.base import (
     Perturber,
     Progress,
     Targets,
+    all_wrong,
+    file_scores,
     side_of,
 )
 from facepriv.perturb.semantic.donors import draw_donor
@@ -165,7 +167,7 @@ def _finish(
     from facepriv.perturb.registry import perturbers
 
     file_face = look_again(face, perturbation.pixels)
-    if file_face is None:
+    if file_face is None or all_wrong(file_scores(guides, file_face), [side] * len(guides)):
         return perturbation
     finisher = perturbers.create(FINISHER, survive_grey=True)
     try:
