@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, floor
 
 
 def count(number: int, noun: str) -> str:
@@ -14,6 +14,28 @@ def count(number: int, noun: str) -> str:
 def percent(rate: float | None, digits: int = 1) -> str:
     """Write a rate 0..1 in percent; a dash where there is none."""
     return "–" if rate is None else f"{100 * rate:.{digits}f} %"
+
+
+def times_in_100(rate: float, *, up: bool = False) -> str:
+    """Write a rate 0..1 as ``97`` (times in 100): only what is certain is 0 or 100; with ``up`` rounded upwards."""
+    times = min(100, ceil(100 * rate - 1e-9)) if up else floor(100 * rate + 0.5)
+    if times == 100 and rate < 1 and not up:
+        return "more than 99"
+    return "fewer than 1" if times == 0 and rate > 0 else str(times)
+
+
+def one_in(rate: float) -> str:
+    """Write a positive rate as ``1 in 20``, large ones as ``2 in 5`` or ``37 in 100``, and 1 as ``all``."""
+    if rate > 0.995:
+        return "all"
+    if rate <= 0.21:
+        number = round(1 / rate)
+        return f"1 in {number if number < 100 else round(number, 1 - len(str(number)) + 1):,}"
+    for whole in (2, 3, 4, 5):
+        part = round(rate * whole)
+        if abs(part / whole - rate) < 0.005 and 0 < part < whole:
+            return f"{part} in {whole}"
+    return f"{round(100 * rate)} in 100"
 
 
 def match_rate(rate: float | None) -> str:

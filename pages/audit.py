@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from facepriv.presentation.verdict import not_attacked
+from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.store import AuditSummary, Store
-from parts import audit_form, faces, one_audit, progress
+from parts import audit_form, faces, one_audit, progress, verdict
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -18,6 +20,7 @@ PER_PAGE = 50
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Audit")
+    first = st.container()
     st.write(
         "What do attackers learn about gender from the original images of a data set, and from the templates that face "
         "matchers store? Each attacker learns from some of the people and is judged on the others."
@@ -25,6 +28,8 @@ def show(store: Store) -> None:
     choice = Choice("open_audit", "audit", store.audits.get)
     choice.from_address()
     opened = choice.now()
+    with first:
+        newest(store, opened)
     records = store.datasets.list()
     if not records:
         st.info("There is no data set to audit yet. Import one first.", icon=":material/info:")
@@ -61,6 +66,19 @@ def show(store: Store) -> None:
         listing(store)
     if opened is not None:
         one_audit.show(store, store.audits.get(opened), choice.take)
+
+
+def newest(store: Store, opened: int | None) -> None:
+    """Show the verdict of the audit that is open, or of the newest complete one; else that nobody has attacked."""
+    complete = store.audits.list(states=("complete",), limit=1)
+    number = opened if opened is not None else next((audit.id for audit in complete), None)
+    if number is not None:
+        audit = store.audits.get(number)
+        if audit.result is not None:
+            of = "images as they are" if audit.run_id is None else f"after run {audit.run_id}"
+            verdict.show(verdict_of_audit(audit), f"Audit {audit.id} of {audit.dataset_name}, {of}")
+    elif store.datasets.list():
+        verdict.show(not_attacked())
 
 
 def form(store: Store, choice: Choice) -> None:

@@ -25,7 +25,7 @@ from facepriv.services.jobs.submit import submit
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from facepriv.wording import count
-from parts import faces, imports, quality
+from parts import faces, imports, quality, verdict
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.parameters import help_of
@@ -50,9 +50,11 @@ LICENCE_NOTE = "Import images only if the people shown agreed to this kind of au
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Datasets")
+    records = store.datasets.list()
+    if records:
+        verdict.of_dataset(store, store.datasets.get(chosen_of(records)))
     purged()
     imports.show(store)
-    records = store.datasets.list()
     if records:
         overview(store, records)
         bring(store, expanded=False)
@@ -267,11 +269,16 @@ def label_options() -> dict[str, Any]:
 # One data set
 
 
+def chosen_of(records: tuple[DatasetRecord, ...]) -> int:
+    """Return the number of the data set that is looked at, by default the first."""
+    if st.session_state.get("dataset") not in {record.id for record in records}:
+        st.session_state["dataset"] = records[0].id
+    return int(st.session_state["dataset"])
+
+
 def show_dataset(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     """Show one data set: balance, failures, faces, deletion."""
     names = {record.id: record.name for record in records}
-    if st.session_state.get("dataset") not in names:
-        st.session_state["dataset"] = records[0].id
     st.divider()
     chosen = st.selectbox("Data set", list(names), format_func=names.__getitem__, key="dataset")
     record = store.datasets.get(chosen)

@@ -11,7 +11,7 @@ from facepriv.presentation.help_texts import NOT_PROTECTED
 from facepriv.services.datasets.journey import StepName, StepState, steps
 from facepriv.store import Store
 from facepriv.wording import count
-from parts import comparing, faces, one_run, progress
+from parts import comparing, faces, one_run, progress, verdict
 from parts.shell import with_store
 
 
@@ -52,6 +52,8 @@ LEGS: dict[StepName, Leg] = {
         "Continue with step 4: choose what to release",
     ),
 }
+VERDICTS = 4
+"""Data sets whose verdicts the page shows."""
 STATES: dict[StepState, str] = {
     "done": ":material/check_circle: **done**",
     "under way": ":material/play_circle: **under way**",
@@ -63,6 +65,7 @@ STATES: dict[StepState, str] = {
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("facepriv")
+    verdicts(store)
     st.write(
         "A face database kept for recognition also reveals gender to anyone who runs a classifier on it. facepriv "
         "measures how much it reveals, and perturbs the images so that gender classifiers fail while face matchers "
@@ -80,6 +83,16 @@ def show(store: Store) -> None:
     latest(store)
     with st.expander("What is not protected", icon=":material/warning:"):
         st.markdown(NOT_PROTECTED)
+
+
+def verdicts(store: Store) -> None:
+    """Show the verdicts on the newest data sets, and name how many others there are."""
+    records = sorted(store.datasets.list(), key=lambda record: record.created_at, reverse=True)
+    for record in records[:VERDICTS]:
+        verdict.of_dataset(store, record)
+    if len(records) > VERDICTS:
+        others = count(len(records) - VERDICTS, "older data set")
+        st.page_link("datasets.py", label=f"{others} on the page Datasets", icon=":material/photo_library:")
 
 
 def path(store: Store) -> None:

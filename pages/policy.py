@@ -14,7 +14,7 @@ from facepriv.schemas.runs import RunResult
 from facepriv.store import AuditRecord, RunRecord, RunSummary, Store
 from facepriv.types import GENDER
 from facepriv.wording import percent
-from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
+from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker, verdict
 from parts.choice import Choice
 from parts.figures import show_figure, show_metric, show_rows
 from parts.parameters import help_of
@@ -32,6 +32,7 @@ a proportion.
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Policy")
+    first = st.container()
     st.write(
         "If every image is perturbed, an attacker who knows this simply reverses the classifier's answer. Perturbing a "
         "random proportion of the images prevents that. This page finds the proportion that is best against the "
@@ -48,6 +49,8 @@ def show(store: Store) -> None:
     if run.result is None:
         st.warning(f"Run {run.id} is {run.state}. Choose a complete run.", icon=":material/warning:")
         return
+    with first:
+        verdict.of_run(store, run, offer=False)
     stopping = STOPPING.get(str(run.spec.parameters.get("stopping")))
     if stopping is not None:
         st.caption(f":material/info: {stopping}")

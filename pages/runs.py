@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from facepriv.perturb.registry import perturbers
 from facepriv.presentation.formats import NOTHING
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
-from parts import comparing, one_run, progress
+from parts import comparing, one_run, progress, verdict
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -19,15 +21,18 @@ PER_PAGE = 50
 
 def show(store: Store) -> None:
     """Show the whole page."""
+    choice = Choice("open_runs", "run", store.runs.summary, several=True)
     st.title("Runs")
+    first = st.container()
     if store.runs.count() == 0:
         st.info("There is no run yet. Start one on the Perturb page.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
     if progress.active(store.runs):
         progress.keep_worker()
-    choice = Choice("open_runs", "run", store.runs.summary, several=True)
     choice.from_address()
+    with first:
+        verdicts(store, choice.numbers())
     everything = {run.id: run for run in store.runs.list(limit=LIST_MOST)}
     older = [store.runs.get(run_id) for run_id in choice.numbers() if run_id not in everything]
     everything.update({run.id: run for run in older})
@@ -46,6 +51,14 @@ def show(store: Store) -> None:
         one_run.show(store, store.runs.get(chosen[0]), choice.take)
     elif chosen:
         comparing.show([store.runs.get(run_id) for run_id in chosen])
+
+
+def verdicts(store: Store, opened: Sequence[int]) -> None:
+    """Show the verdicts on the runs that are open, or on the newest complete one."""
+    numbers = opened or [run.id for run in store.runs.list(states=("complete",), limit=1)]
+    for run in map(store.runs.get, numbers):
+        if run.result is not None:
+            verdict.of_run(store, run, offer=len(numbers) == 1)
 
 
 def listing(store: Store) -> None:

@@ -8,10 +8,11 @@ from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
 from facepriv.presentation.protection_tables import trial_row
 from facepriv.presentation.template_sets import set_rows, summary_sentences
+from facepriv.presentation.verdict import not_attacked, trial_verdict
 from facepriv.services.upkeep.template_purging import purge_template_set
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.wording import count, some
-from parts import one_protection, progress, protection_form, template_sources
+from parts import one_protection, progress, protection_form, template_sources, verdict
 from parts.choice import Choice
 from parts.deletion import offer
 from parts.figures import show_rows
@@ -24,13 +25,16 @@ LIST_MOST = 200
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Templates")
+    choice = Choice("open_protection", "protection", store.protections.get)
+    first = st.container()
     st.write(
         "A template is what a face matcher stores about a face. How much gender do templates give away, and can it be "
         "taken out without losing matches?"
     )
-    choice = Choice("open_protection", "protection", store.protections.get)
     choice.from_address()
     opened = choice.now()
+    with first:
+        newest(store, opened)
     template_sources.follow_jobs(store)
     active = progress.active(store.protections)
     others = tuple(number for number in active if number != opened)
@@ -74,6 +78,20 @@ def show(store: Store) -> None:
         one_protection.show(store, store.protections.get(opened), choice.take)
     elif records:
         details(store, records)
+
+
+def newest(store: Store, opened: int | None) -> None:
+    """Show the verdict of the trial that is open, or of the newest complete one; else that nobody has attacked."""
+    complete = [trial.id for trial in store.protections.list(states=("complete",), limit=1)]
+    number = opened if opened is not None else next(iter(complete), None)
+    if number is not None:
+        trial = store.protections.get(number)
+        if trial.result is not None:
+            verdict.show(
+                trial_verdict(trial.result, trial.spec), f"{trial.template_set_name}, protected by {trial.method}"
+            )
+    elif store.template_sets.list():
+        verdict.show(not_attacked("templates"))
 
 
 def details(store: Store, records: tuple[TemplateSetRecord, ...]) -> None:

@@ -135,13 +135,15 @@ def protect(
 def show_protection(document: ProtectionDocument, *, every: bool = False) -> None:
     """Show the verdict of a trial, its tables, and what no protection of templates covers."""
     from facepriv.presentation import protection_tables as tables
-    from facepriv.presentation.protection_verdict import NOT_COVERED
+    from facepriv.presentation.protection_findings import NOT_COVERED, protection_findings
+    from facepriv.presentation.verdict import trial_verdict
 
     spec, chosen = document.spec, document.chosen
+    say(*trial_verdict(document, spec).lines)
     say(
         f"Protection {document.protection_id}: {spec.method} of {spec.templates.name}, "
         f"{count(chosen.templates, 'template')} of {chosen.people:,} people with a label.",
-        document.verdict,
+        protection_findings(document.untouched, chosen),
     )
     show_table("What attackers learn, and what recognition loses", tables.outcome_rows(document))
     show_table(f"Matching with {spec.method}", tables.matching_rows(chosen))

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 
 
 def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDocument:
-    """Show what a run came to and does not protect against, then all its tables; write it as JSON, and return it."""
+    """Show the verdict on a run, what it came to, and its tables; write it as JSON, and return it."""
     from facepriv.presentation import run_sentences
     from facepriv.presentation import run_tables as tables
     from facepriv.presentation.help_texts import KIND_TITLES
+    from facepriv.services.audits.verdicts import verdict_of_run
     from facepriv.services.releases.export import run_document
 
     run = run_document(store, run_id)
+    verdict, audit = verdict_of_run(store, store.runs.get(run_id))
+    say(*verdict.lines)
+    if audit is None:
+        say(f"To let every attacker try: facepriv audit --run {run_id}")
+    else:
+        say(f"By audit {audit.id}; for a newer one: facepriv audit --run {run_id}")
     spec = run.spec
     guides = " and ".join(ref.name for ref in spec.guides)
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
@@ -60,9 +67,12 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDoc
 def show_audit(store: Store, audit_id: int, json_file: Path | None = None, *, variants: bool = False) -> AuditDocument:
     """Show an audit's verdict and tables, with ``variants`` also each means of each attacker; write and return it."""
     from facepriv.presentation import audit_tables as rows
+    from facepriv.presentation.findings import findings_of
+    from facepriv.presentation.verdict import audit_verdict
     from facepriv.services.audits.preparing import audit_document
 
     audit = audit_document(store, audit_id)
+    say(*audit_verdict(audit, most_loss=audit.spec.most_fnmr_loss).lines)
     of = f"run {audit.spec.run_id} on " if audit.spec.run_id is not None else ""
     say(
         f"Audit {audit_id} of {of}{audit.spec.dataset.name}: {count(audit.images, 'image')} of "
@@ -70,7 +80,7 @@ def show_audit(store: Store, audit_id: int, json_file: Path | None = None, *, va
     )
     if audit.policy is not None and audit.policy.p > 0:
         say(audit.policy.sentence)
-    say(audit.verdict, *audit.learned_from, f"Not tried: {'; '.join(audit.not_tried)}.")
+    say(findings_of(audit), *audit.learned_from, f"Not tried, in full: {'; '.join(audit.not_tried)}.")
     for reason, images in audit.left_out.items():
         say(f"Left out ({reason}): {count(images, 'image')}.")
     if audit.not_perturbed:

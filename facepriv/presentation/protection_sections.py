@@ -13,8 +13,8 @@ from typing import get_args
 from facepriv.audit.templates.registry import template_attackers
 from facepriv.charts.templates import leak_against_loss
 from facepriv.presentation.formats import NOTHING
+from facepriv.presentation.protection_findings import FMR, NOT_COVERED, new_threshold
 from facepriv.presentation.protection_tables import FEW, LABEL_AT_ENROLMENT, attack_rows, outcome_rows, within
-from facepriv.presentation.protection_verdict import FMR, NOT_COVERED, new_threshold
 from facepriv.protect.base import ProtectionCard
 from facepriv.report.document import Block, Bullets, Figure, Row, Section, Table, Text
 from facepriv.schemas.figures import Interval

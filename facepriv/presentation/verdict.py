@@ -1,109 +1,240 @@
-"""An audit in one paragraph, and what it did not try."""
+"""The one sentence that says whether gender is protected and what that cost, wherever a person asks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
 
-from facepriv.schemas.audits import ClassifierBaseline, Condition, ConditionName, Headline, PolicyChoice
+from facepriv.presentation.attackers import attacker_in_words, template_attacker_in_words
+from facepriv.presentation.audit_tables import worst_loss
+from facepriv.presentation.protection_findings import NOT_TRIED
+from facepriv.schemas.audits import AuditResult, ConditionName
 from facepriv.schemas.figures import GUESSING
-from facepriv.wording import listed, percent
+from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
+from facepriv.schemas.runs import RunResult
+from facepriv.schemas.templates import TemplateAudit
+from facepriv.wording import one_in, times_in_100
 
-NOT_TRIED = (
-    "a person who looks at the images",
-    "large networks trained or tuned end to end on thousands of processed images (the retrained attacker learns from "
-    "templates and image features of some dozens of people)",
-    "generative restoration, such as diffusion or super-resolution models",
-    "commercial gender and face services",
-    "an attacker who knows which images were perturbed, or has some of the originals",
-    "names, clothes, file dates and whatever else comes with the images",
-)
-"""Attackers that no audit of this package tries."""
+Level = Literal["protected", "costly", "uncertain", "exposed", "unknown"]
+WORDS: dict[Level, str] = {
+    "protected": "Protected",
+    "costly": "Protected, but at too high a cost",
+    "uncertain": "Uncertain",
+    "exposed": "Not protected",
+    "unknown": "Not attacked yet",
+}
+SYMBOLS: dict[Level, str] = {"protected": "✓", "costly": "!", "uncertain": "?", "exposed": "✗", "unknown": "○"}
+"""Shown before the word; colour is added where there is any, and never stands alone."""
+GOAL = 0.7
+"""How often the strongest attacker may be right at most, as long as nobody states a goal.
 
-CLEAR, SOME = 0.7, 0.55
-"""Accuracy of the strongest attacker from which a release clearly reveals gender, and upper bound up to which it is
-taken for guessing."""
-NOTHING, CLEARLY, PERHAPS = (
-    "do not reveal gender beyond guessing",
-    "clearly reveal gender",
-    "may reveal gender, or there are too few people to tell",
-)
+Guessing is right 50 times in 100, a classifier on untouched photographs 95 times or more. Who believes an attacker that
+is right 70 times is wrong about 3 people in 10, and an eighth of the 1 bit is learnt. Audits of some dozens of people
+have intervals of about 10 points to either side: what reveals nothing can keep this goal there, and could not keep 60.
+"""
+NEAR_GOAL = 0.1
+"""How near to the goal an attacker must be before a verdict of *not protected* states it."""
+NO_MATCHER = "Cost: not known, because no matcher was measured."
+TOO_FEW_PAIRS = "Cost: not known, because there are too few pairs of images to compare."
+NOBODY_YET = "nobody has attacked these {}, so it is not known whether gender is protected."
 
 
-def not_tried(
-    tried: Sequence[str],
-    known: Sequence[str],
-    classifiers: Sequence[str],
+@dataclass(frozen=True)
+class Verdict:
+    """Whether gender is protected, and what that cost."""
+
+    level: Level
+    finding: str
+    """What follows the word: what the strongest attacker reached; a sentence without its beginning."""
+    cost: str = ""
+    """Sentence on the genuine matches lost; empty where nothing was changed."""
+    not_tried: tuple[str, ...] = ()
+    """Attackers that no figure covers, in a few words each."""
+
+    @property
+    def word(self) -> str:
+        """What the verdict is in one or a few words."""
+        return WORDS[self.level]
+
+    @property
+    def symbol(self) -> str:
+        """Sign that stands before the word."""
+        return SYMBOLS[self.level]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its cost: one sentence or two."""
+        return " ".join(filter(None, [f"{self.word}: {self.finding}", self.cost]))
+
+    @property
+    def limits(self) -> str:
+        """Sentence on what was not tried; empty where nobody attacked at all."""
+        return f"Not tried: {'; '.join(self.not_tried)}." if self.not_tried else ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The verdict with its symbol, then what was not tried, for a terminal."""
+        return [line for line in (f"{self.symbol} {self.sentence}", self.limits) if line]
+
+
+def judge(
+    accuracy: float,
+    at_most: float,
+    attacker: str,
     *,
-    most_people: int | None = None,
-    more_people: str = "",
-) -> list[str]:
-    """Return attackers that were not tried: those known ones left out of this audit, and those that no audit tries.
+    loss: float | None = None,
+    cost: str = "",
+    goal: float = GOAL,
+    most_loss: float | None = None,
+    when: str = "",
+    not_tried: Sequence[str] = (),
+) -> Verdict:
+    """Return the verdict on what the strongest attacker reached.
+
+    *Protected* is what keeps the goal even at the upper end of the interval; *not protected* what misses it by the
+    figure itself; between them it is uncertain, because too few people were attacked to tell.
 
     Parameters
     ----------
-    classifiers : those whose scores the attackers had.
-    most_people : people that any attacker learnt from; None where that is not known.
-    more_people : sentence on an attacker whom more people would help, if any.
+    accuracy : how often the strongest attacker is right, 0..1; men and women count one half each, so that 0.5 is
+        guessing whatever the balance of the data.
+    at_most : upper end of the 95 % interval of any attacker, 0..1.
+    attacker : what the strongest attacker has or does, in words that follow "attacker".
+    loss : share of genuine matches lost in addition, 0..1 (negative if fewer); None where it is not known.
+    cost : sentence to use where ``loss`` is None; empty where nothing was changed.
+    goal : greatest ``at_most`` that counts as protected.
+    most_loss : greatest ``loss`` that is not too high a cost; None for any.
+    when : what was released, in words that end the sentence, such as "when all images are changed".
+    not_tried : attackers that no figure covers.
     """
-    left_out = [f"the “{name}” attacker" for name in known if name not in tried]
-    learned = (
-        []
-        if most_people is None
-        else [
-            f"attackers who have learned from labelled images of more than {most_people:,} people"
-            + (f" ({more_people.removesuffix('.')})" if more_people else "")
-        ]
+    upper = max(at_most, accuracy, GUESSING)
+    level: Level = "protected" if upper <= goal else "exposed" if accuracy > goal else "uncertain"
+    if level == "protected" and loss is not None and most_loss is not None and loss > most_loss:
+        level = "costly"
+    limit = f"the goal is {100 * goal:.0f}"
+    more = {
+        "protected": f", at most {times_in_100(upper, up=True)} allowing for chance; {limit}",
+        "costly": f", at most {times_in_100(upper, up=True)} allowing for chance; {limit}",
+        "uncertain": f", but up to {times_in_100(upper, up=True)} allowing for chance; {limit}",
+        "exposed": f"; {limit}" if accuracy <= goal + NEAR_GOAL else "",
+        "unknown": "",
+    }[level]
+    finding = (
+        f"the strongest attacker tried ({attacker}) is right {times_in_100(accuracy)} times in 100"
+        f"{f' {when}' if when else ''} (guessing is {100 * GUESSING:.0f}){more}."
     )
-    return [*left_out, f"gender classifiers other than {listed(classifiers)}", *learned, *NOT_TRIED]
+    stated = cost if loss is None else cost_in_words(loss, most_loss if level == "costly" else None)
+    return Verdict(level, finding, stated, tuple(not_tried))
 
 
-def verdict(
-    baseline: Sequence[ClassifierBaseline],
-    conditions: Sequence[Condition],
-    headlines: Sequence[Headline],
-    policy: PolicyChoice | None,
-) -> str:
-    """Return one paragraph on what attackers learn: from the release first, then from the untouched images."""
-    by_name: dict[ConditionName, Condition] = {condition.name: condition for condition in conditions}
-    strongest = {headline.condition: headline for headline in headlines}
-    parts = []
-    if policy is not None and policy.p == 0:
-        parts.append(policy.sentence)
-    elif "mix" in strongest and policy is not None:
-        changed = f"With {percent(by_name['mix'].perturbed)} of the images changed, they"
-        parts.append(_judged(changed, strongest["mix"]))
-    if "perturbed" in strongest:
-        every = strongest["perturbed"]
-        parts.append(
-            f"With all images changed, the strongest attacker ({every.attacker}) is right in {percent(every.accuracy)} "
-            f"of cases (up to {percent(every.at_most)} allowing for chance)."
-        )
-    parts.append(_judged("Unchanged, the images", strongest["untouched"]))
-    templates = next((attack for attack in by_name["untouched"].attacks if attack.attacker == "template"), None)
-    if templates is not None:
-        parts.append(
-            f"An attacker who has only their stored templates is right in {percent(templates.accuracy.value)} of cases."
-        )
-    if baseline:
-        errors = "; ".join(
-            f"{error.classifier} for {percent(error.female.value)} of the images labelled female and "
-            f"{percent(error.male.value)} of those labelled male"
-            for error in baseline
-        )
-        parts.append(f"On unchanged images, classifiers are wrong as follows: {errors}.")
-    return " ".join(parts)
+def cost_in_words(loss: float, limit: float | None = None) -> str:
+    """Return what protection cost, e.g. ``Cost: 1 in 20 genuine matches lost.``; with the limit where it is broken."""
+    if loss <= 0:
+        return "Cost: no more genuine matches lost than before."
+    allowed = "" if limit is None else f"; allowed: {one_in(limit) if limit > 0 else 'none'}"
+    return f"Cost: {one_in(loss)} genuine matches lost{allowed}."
 
 
-def _judged(images: str, strongest: Headline) -> str:
-    """Return whether images reveal gender, with the figures that say so."""
-    if strongest.low <= GUESSING and strongest.at_most <= SOME:
-        outcome = NOTHING
-    elif strongest.accuracy >= CLEAR and strongest.low > GUESSING:
-        outcome = CLEARLY
-    else:
-        outcome = PERHAPS
+def not_attacked(what: str = "images", *, cost: str = "") -> Verdict:
+    """Return the verdict on images or templates that nobody has attacked."""
+    return Verdict("unknown", NOBODY_YET.format(what), cost)
+
+
+def run_verdict(result: RunResult) -> Verdict:
+    """Return the verdict on a run without an audit, with what it cost."""
+    changes = [
+        phases.cross.fmr1000 - phases.before.fmr1000
+        for phases in result.matching.values()
+        if phases.cross.fmr1000 is not None and phases.before.fmr1000 is not None
+    ]
+    unknown = TOO_FEW_PAIRS if result.matching else NO_MATCHER
+    return not_attacked(cost=cost_in_words(max(changes)) if changes else unknown)
+
+
+def audit_verdict(result: AuditResult, *, most_loss: float | None = None, of: ConditionName | None = None) -> Verdict:
+    """Return the verdict on what an audit judged, or on one of its releases.
+
+    Of a run, that is the release that the policy makes, or all images changed where it would change none; of a data set
+    as it is, its untouched images.
+
+    Parameters
+    ----------
+    most_loss : loss of genuine matches that the audit's policy allows, 0..1; None for any.
+    of : the release, where another one is meant.
+    """
+    strongest = {line.condition: line for line in result.headlines}
+    condition = of or _released(result)
+    if condition not in strongest:
+        return not_attacked()
+    p = {"untouched": 0.0, "perturbed": 1.0, "mix": result.policy.p if result.policy else 0.0}[condition]
+    loss, cost = None, ""
+    if condition != "untouched":
+        worst = worst_loss(result, p)
+        loss = None if worst is None else worst[1]
+        cost = TOO_FEW_PAIRS if result.utility else NO_MATCHER
+    when = {
+        "untouched": "",
+        "perturbed": "when all images are changed",
+        "mix": f"when {times_in_100(p)} in 100 images are changed",
+    }[condition]
+    line = strongest[condition]
+    return judge(
+        line.accuracy,
+        line.at_most,
+        attacker_in_words(line.attacker),
+        loss=loss,
+        cost=cost,
+        most_loss=most_loss,
+        when=when,
+        not_tried=[shorten(each) for each in result.not_tried],
+    )
+
+
+def _released(result: AuditResult) -> ConditionName:
+    names = {line.condition for line in result.headlines}
+    if result.policy is not None and result.policy.p > 0 and "mix" in names:
+        return "mix"
+    return "perturbed" if "perturbed" in names else "untouched"
+
+
+def template_verdict(audit: TemplateAudit, *, goal: float, most_loss: float) -> Verdict:
+    """Return the verdict on templates under a protection, whose limits are the goal."""
+    worst = audit.worst
+    accuracy = worst.reversed_accuracy.value
+    if accuracy is None:
+        return not_attacked("templates")
+    return judge(
+        accuracy,
+        audit.upper,
+        template_attacker_in_words(worst),
+        loss=audit.fnmr_loss,
+        cost=TOO_FEW_PAIRS,
+        goal=goal,
+        most_loss=most_loss,
+        not_tried=NOT_TRIED,
+    )
+
+
+def trial_verdict(result: ProtectionResult, spec: ProtectionSpec) -> Verdict:
+    """Return the verdict on the protection that a trial was asked for, by the limits that were set."""
+    return template_verdict(result.chosen, goal=spec.most_accuracy, most_loss=spec.most_fnmr_loss)
+
+
+def shorten(attacker: str) -> str:
+    """Leave out of what was not tried what stands in brackets or after a colon."""
+    return re.sub(r" \([^()]*\)", "", attacker).partition(":")[0]
+
+
+def to_html(verdict: Verdict, lead: str = "") -> str:
+    """Return the verdict as a block of HTML, whose style each page has; ``lead`` says what it is about."""
+    about = f'<p class="about">{escape(lead)}</p>' if lead else ""
+    limits = f'<p class="limits">{escape(verdict.limits)}</p>' if verdict.limits else ""
+    rest = " ".join(filter(None, [verdict.finding, verdict.cost]))
     return (
-        f"{images} {outcome}: the strongest attacker tried ({strongest.attacker}) is right in "
-        f"{percent(strongest.accuracy)} of cases (up to {percent(strongest.at_most)} allowing for chance; 50 % is "
-        "guessing)."
+        f'<div class="facepriv-verdict {verdict.level}" role="group" aria-label="Verdict">{about}'
+        f'<p class="outcome"><span class="symbol" aria-hidden="true">{verdict.symbol}</span> '
+        f"<strong>{escape(verdict.word)}:</strong> {escape(rest)}</p>{limits}</div>"
     )

@@ -80,9 +80,12 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         """
         return self._list(matching(AuditRow, dataset_id=dataset_id, run_id=run_id), states, limit, offset)
 
-    def count(self, *, of_run: bool | None = None, states: Iterable[JobState] = ()) -> int:
-        """Count audits: of images as a run left them or as they are, if asked for, and in one of these states."""
-        return self._count([] if of_run is None else [AuditRow.run_id.is_not(None) == of_run], states)
+    def count(
+        self, *, dataset_id: int | None = None, of_run: bool | None = None, states: Iterable[JobState] = ()
+    ) -> int:
+        """Count audits: of a data set, of a run's images or of those as they are, in one of these states, if asked."""
+        kinds = [] if of_run is None else [AuditRow.run_id.is_not(None) == of_run]
+        return self._count([*matching(AuditRow, dataset_id=dataset_id), *kinds], states)
 
     def finish(self, number: int, owner: str, result: AuditResult) -> None:
         """Make the audit complete with its result; a cancel that came too late is ignored. Raises LeaseLostError."""

@@ -1,4 +1,4 @@
-"""One audit in full: its verdict, classifier errors, every attacker, what it did not try, its files."""
+"""One audit in full: its figures, classifier errors, every attacker, what it did not try, its files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from facepriv.charts.policy import leak_bars, learning_curves
 from facepriv.presentation import audit_tables as rows
+from facepriv.presentation.findings import findings_of
 from facepriv.presentation.formats import moment, plain
 from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.audits import AuditResult, Condition, Headline
 from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import progress, report, share, work_log
+from parts import progress, report, share, verdict, work_log
 from parts.deletion import offer_work
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_rows
@@ -64,8 +65,8 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
 
 
 def show_result(audit: AuditRecord, result: AuditResult) -> None:
-    """Show the result of a complete audit, the verdict first."""
-    st.info(plain(result.verdict), icon=":material/gavel:")
+    """Show the result of a complete audit, whose verdict stands on top of the page."""
+    verdict.details(findings_of(result))
     titles = {condition.name: rows.condition_title(condition) for condition in result.conditions}
     for box, worst in zip(st.columns(max(3, len(result.headlines))), result.headlines, strict=False):
         show_strongest(box, f"Attacker right at most, {titles[worst.condition]}", worst)
@@ -84,7 +85,7 @@ def show_result(audit: AuditRecord, result: AuditResult) -> None:
 
 def show_strongest(box: DeltaGenerator, title: str, worst: Headline) -> None:
     """Show in a box how often the strongest attacker on a release may be right."""
-    note = f"strongest: {worst.attacker}, {percent(worst.accuracy)}"
+    note = f"strongest ({worst.attacker}): {percent(worst.accuracy)}"
     show_metric(box, title, percent(worst.at_most), note, HELP["upper"])
 
 

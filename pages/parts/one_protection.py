@@ -10,14 +10,14 @@ from facepriv.charts.templates import leak_against_loss
 from facepriv.config import get_settings
 from facepriv.presentation import protection_tables as tables
 from facepriv.presentation.formats import moment, plain
-from facepriv.presentation.protection_verdict import NOT_COVERED, right
+from facepriv.presentation.protection_findings import NOT_COVERED, protection_findings, right
 from facepriv.schemas.protections import ProtectionResult
 from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.download import Download, make_download
 from facepriv.services.protections.keeping import KeptSet, keep_protected
 from facepriv.store import ProtectionRecord, Store
 from facepriv.wording import count, duration, match_rate
-from parts import progress, report, work_log
+from parts import progress, report, verdict, work_log
 from parts.deletion import offer_work
 from parts.downloads import file_name, offer_result
 from parts.figures import show_figure, show_metric, show_rows
@@ -63,9 +63,8 @@ def show(store: Store, trial: ProtectionRecord, forget: Callable[[], None]) -> N
 
 
 def show_result(trial: ProtectionRecord, result: ProtectionResult) -> None:
-    """Show the result of a complete trial, the verdict first."""
-    box = st.success if result.holds else st.warning
-    box(plain(result.verdict), icon=":material/gavel:")
+    """Show the result of a complete trial, whose verdict stands on top of the page."""
+    verdict.details(protection_findings(result.untouched, result.chosen))
     chosen, before = result.chosen, result.untouched
     boxes = st.columns(3)
     worst = chosen.worst

@@ -278,7 +278,15 @@ def on_the_shelf(path: str) -> bytes:
 
 def gallery_of(app: AppTest) -> Pictures:
     """Read the pictures that stand on a page itself."""
-    return Pictures("".join(html.proto.body for html in app.get("html")))
+    return Pictures("".join(html.proto.body for html in app.get("html") if VERDICT not in html.proto.body))
+
+
+VERDICT = 'class="facepriv-verdict'
+
+
+def verdicts_of(app: AppTest) -> list[str]:
+    """Read the verdicts of a page as HTML, from top to bottom."""
+    return [html.proto.body for html in app.get("html") if VERDICT in html.proto.body]
 
 
 def viewer_of(app: AppTest) -> Pictures:

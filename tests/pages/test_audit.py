@@ -6,9 +6,11 @@ import pytest
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.presentation.audit_tables import attack_rows, baseline_rows, condition_title, learning_rows
+from facepriv.presentation.findings import findings_of
+from facepriv.presentation.verdict import audit_verdict, to_html
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.store import open_store
-from tests.pages.conftest import audit_result, store_audit, with_learning, write_faces
+from tests.pages.conftest import audit_result, store_audit, verdicts_of, with_learning, write_faces
 
 
 def tables(app):
@@ -86,7 +88,9 @@ def test_an_audit_of_a_data_set(audited, visit, said):
     found = audit_result("as-it-is")
     app = visit("audit", audit="1")
     assert opened(app) == ["Audit 1"]
-    assert app.info[0].value == found.verdict
+    (shown,) = verdicts_of(app)
+    assert shown.endswith(to_html(audit_verdict(found), "-").partition("</p>")[2])
+    assert findings_of(found) in said(app)
     (worst,) = found.headlines
     assert app.metric[0].value == f"{100 * worst.upper:.1f} %"
     assert worst.attacker in app.metric[0].delta

@@ -8,7 +8,10 @@ import filelock
 import pytest
 
 from facepriv.config import Settings
+from facepriv.presentation.protection_findings import protection_findings
+from facepriv.presentation.verdict import to_html, trial_verdict
 from facepriv.store import open_store
+from tests.pages.conftest import verdicts_of
 from tests.protection_examples import add_people, complete_trial
 
 
@@ -70,9 +73,14 @@ def test_a_complete_trial_says_the_verdict_and_every_figure(tried, visit, said):
     assert not app.exception
     text = said(app)
     with open_store(tried) as store:
-        result = store.protections.get(1).result
+        trial = store.protections.get(1)
+    result = trial.result
     assert result is not None
-    assert result.verdict in text.replace("\\", "")
+    found = trial_verdict(result, trial.spec)
+    assert result.verdict.startswith(found.sentence), "the same words in the stored result"
+    (first,) = verdicts_of(app)
+    assert first.endswith(to_html(found, "-").partition("</p>")[2])
+    assert protection_findings(result.untouched, result.chosen) in text.replace("\\", "")
     shown = [row["Protection"] for table in tables(app) for row in table if "Strongest attacker" in row]
     assert shown == ["none", result.chosen.protection, "leace"]
     assert "images: whoever has one" in text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facepriv.presentation.audit_tables import learning_rows
+from facepriv.presentation.findings import not_tried
 from facepriv.presentation.learning import say_more_people
-from facepriv.presentation.verdict import not_tried
 from facepriv.schemas.audits import AttackResult, Condition, LearningGain, LearningPoint
 from facepriv.schemas.figures import Interval
 from tests.store_examples import audit_result

@@ -26,8 +26,9 @@ from facepriv.metrics.matching import supports
 from facepriv.policy.best_proportion import best_proportion, draw_standard_error, judge_proportion
 from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion
+from facepriv.presentation.findings import findings, not_tried
 from facepriv.presentation.learning import say_more_people
-from facepriv.presentation.verdict import not_tried, verdict
+from facepriv.presentation.verdict import audit_verdict
 from facepriv.schemas.audits import (
     AuditResult,
     AuditSpec,
@@ -106,7 +107,9 @@ class AuditExecution(LeasedJob):
         except BaseException:
             self.pool.end(at_once=True)
             raise
-        result = result.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
+        verdict = audit_verdict(result, most_loss=self.spec.most_fnmr_loss).sentence
+        spent = self.store.audits.summary(self.number).spent
+        result = result.model_copy(update={"verdict": f"{verdict} {result.verdict}", "seconds": spent})
         retry_while_busy(lambda: self.store.audits.finish(self.number, self.owner, result))
 
     def _check_models(self) -> None:
@@ -259,7 +262,7 @@ class AuditExecution(LeasedJob):
             learning_gains=gains,
             learned_from=parting_sentences(self.store, spec),
             more_people=more_people,
-            verdict=" ".join(filter(None, [verdict(baseline, conditions, headlines, choice), more_people])),
+            verdict=" ".join(filter(None, [findings(baseline, conditions, headlines, choice), more_people])),
             not_tried=not_tried(
                 spec.attackers,
                 attackers.names(),

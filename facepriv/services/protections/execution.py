@@ -8,7 +8,8 @@ from typing import Any
 
 from facepriv.audit.templates.judging import judge_protection
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.presentation.protection_verdict import keeps_limits, protection_verdict
+from facepriv.presentation.protection_findings import keeps_limits, protection_findings
+from facepriv.presentation.verdict import template_verdict
 from facepriv.protect.registry import describe_variant, make_protection
 from facepriv.schemas.protections import ProtectionChoice, ProtectionResult, ProtectionSpec
 from facepriv.schemas.templates import TemplateAudit
@@ -73,13 +74,14 @@ class ProtectionExecution(LeasedJob):
 
     def _result(self, audits: dict[int, TemplateAudit], failed: dict[str, str]) -> ProtectionResult:
         untouched, chosen = audits.pop(-1), audits[0]
-        limits = self.spec.most_accuracy, self.spec.most_fnmr_loss
+        most_accuracy, most_loss = self.spec.most_accuracy, self.spec.most_fnmr_loss
+        found = template_verdict(chosen, goal=most_accuracy, most_loss=most_loss)
         return ProtectionResult(
             untouched=untouched,
             protected=tuple(audits[place] for place in sorted(audits)),
             failed=failed,
-            holds=keeps_limits(chosen, *limits),
-            verdict=protection_verdict(untouched, chosen, *limits),
+            holds=keeps_limits(chosen, most_accuracy, most_loss),
+            verdict=f"{found.sentence} {protection_findings(untouched, chosen)}",
             seconds=self.store.protections.summary(self.number).spent,
         )
 

@@ -18,7 +18,7 @@ from facepriv.datasets.templates.writing import WRITERS, write_templates
 from facepriv.errors import BadInputError
 from facepriv.exported_files import defused, open_private
 from facepriv.policy.selection import new_key
-from facepriv.presentation.protection_verdict import FMR, NOT_COVERED
+from facepriv.presentation.protection_findings import FMR, NOT_COVERED
 from facepriv.protect.base import FittedProtection
 from facepriv.protect.fitted_file import save_fitted
 from facepriv.protect.onnx_export import export_onnx

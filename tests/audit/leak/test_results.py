@@ -1,4 +1,4 @@
-"""Draws of the release, the figures of an audit, and its verdict, on small planted evidence."""
+"""Draws of the release, the figures of an audit, and its findings, on small planted evidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facepriv.audit.evidence import Evidence, Features
 from facepriv.audit.leak.cross_fitting import Attack, attack
 from facepriv.audit.leak.policy_draws import draw_perturbed, number_of_draws
 from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
-from facepriv.presentation.verdict import CLEARLY, NOT_TRIED, not_tried, verdict
+from facepriv.presentation.findings import NOT_TRIED, findings, not_tried
 from facepriv.schemas.audits import PolicyChoice
 
 SUBJECTS, EACH = 20, 4
@@ -98,7 +98,7 @@ def test_at_most_is_never_below_guessing():
     assert found.attacks[0].accuracy.high == headline(found).upper == headline(found).at_most == 0.5
     old = headline(found).model_copy(update={"upper": 0.489})  # as an earlier version stored it
     assert old.at_most == 0.5
-    text = verdict(classifier_baselines(evidence, bootstrap), [found], [old], None)
+    text = findings(classifier_baselines(evidence, bootstrap), [found], [old], None)
     assert "up to 50.0 % allowing for chance" in text
     assert "48.9" not in text
 
@@ -113,7 +113,7 @@ def test_an_attacker_with_nothing_to_go_on_is_left_out():
     assert curve_point(0.0, "template", attacks, bootstrap) is None
 
 
-def test_the_verdict_says_what_was_found_and_no_more():
+def test_the_findings_are_what_was_found_and_no_more():
     evidence = planted()
     bootstrap = make_bootstrap(evidence, 200, 0)
     untouched = np.zeros(SUBJECTS * EACH, dtype=bool)
@@ -124,16 +124,16 @@ def test_the_verdict_says_what_was_found_and_no_more():
         {"sign": [attack(attackers.create("sign"), evidence, untouched, 0.0, seed=0)]},
         bootstrap,
     )
-    text = verdict(classifier_baselines(evidence, bootstrap), [found], [headline(found)], None)
-    assert text.startswith(f"Unchanged, the images {CLEARLY}")
+    text = findings(classifier_baselines(evidence, bootstrap), [found], [headline(found)], None)
+    assert text.startswith("With no image changed, the strongest attacker tried (sign)")
     assert "(sign) is right in 100.0 % of cases" in text
     assert "judge for 0.0 % of the images labelled female" in text
     nothing = PolicyChoice(p=0.0, automatic=True, select_by="image", sign_p=0.5, sentence="Change no image.")
-    assert verdict([], [found], [headline(found)], nothing).startswith("Change no image. Unchanged, the images")
+    assert findings([], [found], [headline(found)], nothing).startswith("Change no image. With no image changed,")
 
 
 def test_what_was_not_tried_is_named():
     named = not_tried(["sign"], ["sign", "score"], ["a", "b"])
-    assert named[0] == "the “score” attacker"
+    assert named[0] == "an attacker who sees a classifier's score"
     assert named[1] == "gender classifiers other than a and b"
     assert set(NOT_TRIED) <= set(named)

@@ -25,7 +25,7 @@ def test_each_step_follows_from_the_one_before(store: Store):
     assert states(store) == ["done", "under way", "next", "not yet"]
     assert store.jobs.claim("w", only=store.audits.job_id(audit)) is not None
     store.audits.finish(audit, "w", audit_result())
-    assert steps(store, 6)[1] == Step("audit", "done", "1 audit of images as they are")
+    assert steps(store, 6)[1] == Step("audit", "done", "1 of 1 data set attacked")
     run = complete_run(store, dataset)
     assert steps(store, 6)[2] == Step("perturb", "done", "1 complete run")
     assert states(store) == ["done", "done", "done", "next"]
@@ -42,3 +42,15 @@ def test_a_step_that_was_passed_over_is_next(store: Store):
     assert states(store) == ["done", "next", "done", "not yet"]
     store.runs.create(spec_for(store, dataset))
     assert states(store) == ["done", "next", "done", "not yet"], "what is there already is done"
+
+
+def test_a_data_set_that_nobody_audited_is_not_done(store: Store):
+    audited = add_dataset(store)
+    audit = store.audits.create(audit_spec(store, audited))
+    assert store.jobs.claim("w", only=store.audits.job_id(audit)) is not None
+    store.audits.finish(audit, "w", audit_result())
+    complete_run(store, audited)
+    assert states(store)[:3] == ["done", "done", "done"]
+    add_dataset(store, "another")
+    assert steps(store, 9)[1] == Step("audit", "next", "1 of 2 data sets attacked")
+    assert steps(store, 9)[2] == Step("perturb", "not yet", "1 complete run, for 1 of 2 data sets")

@@ -8,6 +8,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
+from facepriv.presentation.protection_findings import NOT_COVERED, new_threshold
 from facepriv.presentation.protection_sections import (
     IRREVERSIBLE,
     RENEWABLE,
@@ -17,7 +18,6 @@ from facepriv.presentation.protection_sections import (
     requirements_section,
 )
 from facepriv.presentation.protection_tables import attack_rows, within
-from facepriv.presentation.protection_verdict import NOT_COVERED, new_threshold
 from facepriv.protect.registry import protections
 from facepriv.report.document import Bullets, Report, Table
 from facepriv.report.html import to_html

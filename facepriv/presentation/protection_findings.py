@@ -1,4 +1,4 @@
-"""The trial of a protection in one paragraph, and what no protection of templates covers."""
+"""The trial of a protection in one paragraph, under its verdict, and what no protection of templates covers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ NOT_COVERED = (
     "attackers other than those tried, or who have learned from more people",
 )
 """What no figure of a trial covers."""
+NOT_TRIED = (
+    "whoever has the images",
+    "whoever holds the key or the unprotected templates",
+    "other attackers, and those who have learned from more people",
+)
+"""Whom of them no trial lets attack, in a few words each."""
 
 
 def keeps_limits(audit: TemplateAudit, most_accuracy: float, most_fnmr_loss: float) -> bool:
@@ -32,30 +38,20 @@ def keeps_limits(audit: TemplateAudit, most_accuracy: float, most_fnmr_loss: flo
     return accuracy is not None and loss is not None and accuracy <= most_accuracy and loss <= most_fnmr_loss
 
 
-def protection_verdict(
-    untouched: TemplateAudit, protected: TemplateAudit, most_accuracy: float, most_fnmr_loss: float
-) -> str:
-    """Return what a protection comes to: whether it keeps to the limits, and the figures that say so."""
+def protection_findings(untouched: TemplateAudit, protected: TemplateAudit) -> str:
+    """Return the figures under the verdict on a protection: attackers, chance, recognition, the threshold needed."""
     worst, loss = protected.worst, protected.fnmr_loss
-    accuracy = worst.reversed_accuracy.value
-    if loss is None:
-        opening = "It cannot be told whether recognition still works: the people have too few templates each."
-    elif keeps_limits(protected, most_accuracy, most_fnmr_loss):
-        opening = "This protection keeps to the limits."
-    elif accuracy is None or accuracy > most_accuracy:
-        opening = f"This protection leaves too much: the limit is {percent(most_accuracy, 0)}."
-    else:
-        opening = f"This protection costs too many matches: the limit is {_points(most_fnmr_loss)}."
     learnt = (
-        f"The strongest attacker tried ({worst.attacker}, who {KNOWLEDGE_TITLES[worst.knowledge]}) is right in "
-        f"{percent(accuracy)} of cases (up to {percent(worst.reversed_accuracy.high)} allowing for chance; 50 % is "
-        f"guessing). From templates as they are, the strongest was right in {right(untouched.worst)}."
+        f"The strongest attacker tried ({worst.attacker}, who {KNOWLEDGE_TITLES[worst.knowledge]}) is right "
+        f"in {percent(worst.reversed_accuracy.value)} of cases (up to {percent(worst.reversed_accuracy.high)} allowing "
+        f"for chance; 50 % is guessing). From templates as they are, the strongest was right in "
+        f"{right(untouched.worst)}."
     )
     chance = (
         f"With the {protected.people:,} people here, the best of so many attackers would seem to be right in "
         f"{percent(protected.chance.mean)} of cases by luck if there were nothing to learn."
     )
-    return " ".join(filter(None, [opening, learnt, chance, _lost(loss), new_threshold(protected)]))
+    return " ".join(filter(None, [learnt, chance, _lost(loss), new_threshold(protected)]))
 
 
 def new_threshold(audit: TemplateAudit) -> str:
@@ -97,7 +93,7 @@ def right(attack: TemplateAttack) -> str:
 
 def _lost(loss: float | None) -> str:
     if loss is None:
-        return ""
+        return "It cannot be told whether recognition still works: the people have too few templates each."
     if loss <= 0:
         return "No more genuine comparisons are lost than before when 0.1 % of impostors are accepted."
     return f"Of genuine comparisons, {_points(loss)} more are lost than before when 0.1 % of impostors are accepted."

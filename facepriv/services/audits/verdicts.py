@@ -1,0 +1,70 @@
+"""The verdict on a data set, on a run and on an audit, from what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facepriv.presentation.verdict import Verdict, audit_verdict, not_attacked, run_verdict
+from facepriv.store import AuditRecord, RunRecord, Store
+
+LOOKED_AT = 20
+"""Newest audits of a data set among which its best release is looked for."""
+RANK = ("protected", "costly", "uncertain", "exposed", "unknown")
+"""Verdicts, the best first."""
+
+
+@dataclass(frozen=True)
+class DatasetVerdicts:
+    """What is known of a data set."""
+
+    untouched: Verdict
+    """On its images as they are."""
+    best: Verdict | None
+    """On the best release of a run that was audited; None where there is none."""
+    best_run: int | None
+    audit: int | None
+    """The audit that `untouched` is from; None where nobody audited it."""
+
+
+def verdict_of_audit(audit: AuditRecord) -> Verdict:
+    """Return the verdict on a complete audit: of a run on its release, of a data set on its images as they are."""
+    if audit.result is None:
+        return not_attacked()
+    return audit_verdict(audit.result, most_loss=audit.spec.most_fnmr_loss)
+
+
+def newest_audit(store: Store, run_id: int) -> AuditRecord | None:
+    """Return the newest complete audit of a run; None if there is none."""
+    newest = store.audits.list(run_id=run_id, states=("complete",), limit=1)
+    return store.audits.get(newest[0].id) if newest else None
+
+
+def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, AuditRecord | None]:
+    """Return the verdict on a run by its newest complete audit, and that audit.
+
+    Without one, nobody has attacked it; what it cost is known if it is complete.
+    """
+    audit = newest_audit(store, run.id)
+    if audit is not None:
+        return verdict_of_audit(audit), audit
+    return (not_attacked() if run.result is None else run_verdict(run.result)), None
+
+
+def verdicts_of_dataset(store: Store, dataset_id: int) -> DatasetVerdicts:
+    """Return the verdict on a data set's images as they are, and on the best audited release made of them.
+
+    Every audit judges the untouched images, too; one of the data set as it is counts before one of a run, a newer one
+    before an older one.
+    """
+    newest = store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT)
+    audits = [store.audits.get(audit.id) for audit in newest]
+    first = next((audit for audit in audits if audit.run_id is None), audits[0] if audits else None)
+    untouched = not_attacked()
+    if first is not None and first.result is not None:
+        untouched = audit_verdict(first.result, of="untouched")
+    latest: dict[int, Verdict] = {}
+    for audit in audits:
+        if audit.run_id is not None:
+            latest.setdefault(audit.run_id, verdict_of_audit(audit))
+    best = min(latest, key=lambda run: RANK.index(latest[run].level), default=None)
+    return DatasetVerdicts(untouched, None if best is None else latest[best], best, None if first is None else first.id)

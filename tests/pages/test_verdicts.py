@@ -1,0 +1,77 @@
+"""The ten-second test: whether gender is protected, and what that cost, comes first on every page about results."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from facepriv.presentation.verdict import not_attacked, run_verdict, to_html
+from facepriv.services.audits.verdicts import verdict_of_audit
+from facepriv.store import open_store
+from tests.pages.conftest import VERDICT, audit_result, store_audit
+
+PAGES = ("overview", "datasets", "runs", "audit", "policy")
+
+
+def first_under_the_title(app: AppTest) -> str:
+    """Return the HTML that stands first under the page's title; empty if something else does."""
+    elements = [element for element in flat(app.main) if element.type != "html" or VERDICT in element.proto.body]
+    title = next(place for place, element in enumerate(elements) if element.type == "title")
+    following = elements[title + 1]
+    return following.proto.body if following.type == "html" else ""
+
+
+def flat(block) -> list:
+    """Return the elements of a block in the order in which a person reads them."""
+    found = []
+    for child in block.children.values():
+        found += flat(child) if hasattr(child, "children") else [child]
+    return found
+
+
+@pytest.fixture
+def audited(filled):
+    """The prepared folder with an audit of its run."""
+    with open_store(filled) as store:
+        store_audit(store, audit_result("of-run"), run_id=1)
+    return filled
+
+
+def test_the_verdict_is_the_first_thing_under_the_title(audited, visit) -> None:
+    with open_store(audited) as store:
+        found = verdict_of_audit(store.audits.get(1))
+    assert found.level == "exposed"
+    app = visit("overview")
+    for page in PAGES:
+        shown = first_under_the_title(app.switch_page(f"{page}.py").run())
+        assert "<strong>Not protected:</strong>" in shown, page
+        if page in ("runs", "policy", "audit"):
+            assert shown.endswith(to_html(found, "-").partition("</p>")[2]), "the same words as everywhere"
+
+
+def test_where_nobody_attacked_that_is_said_first(filled, visit) -> None:
+    app = visit("overview")
+    for page in PAGES:
+        assert not_attacked().word in first_under_the_title(app.switch_page(f"{page}.py").run()), page
+
+
+def test_a_run_without_an_audit_says_its_cost_and_offers_one(filled, visit) -> None:
+    app = visit("runs", run="1")
+    with open_store(filled) as store:
+        cost = run_verdict(store.runs.get(1).result).cost
+    assert cost in first_under_the_title(app)
+    app.button("attack-run-1").click().run()
+    assert "at least 10 subjects" in app.error[0].value, "why it cannot be audited is one sentence"
+
+
+def test_an_audit_starts_with_one_click_and_only_once(crowd, visit) -> None:
+    app = visit("datasets")
+    app.button("attack-dataset-1").click().run()
+    assert not app.exception
+    with open_store(crowd) as store:
+        audit = store.audits.get(1)
+        assert (audit.run_id, audit.state) == (None, "waiting")
+        assert store.access.list(action="audit-started")[0].subject == "audit 1"
+    again = visit("datasets")
+    assert "attack-dataset-1" not in {button.key for button in again.button}, "it is under way"
+    assert "Audit 1 is attacking now" in str([link.proto for link in again.get("page_link")])
