@@ -28,6 +28,14 @@ from facepriv.schemas.figures import (
     Summary,
 )
 from facepriv.schemas.runs import FailureItem, Failures, LearnedItem, RunResult, RunSpec
+from facepriv.schemas.studies import (
+    StudyCandidate,
+    StudyGoal,
+    StudyResult,
+    StudyRung,
+    StudySetting,
+    StudySpec,
+)
 from facepriv.store import AuditRecord, DatasetRecord, Learning, NewImage, RunImage, RunRecord, Store, attempts
 from facepriv.store.measures import Measured
 from facepriv.store.records import NewDataset
@@ -291,3 +299,36 @@ def template_rows(number: int = 6, width: int = 4, *, seed: int = 0, **changes: 
         "metric": "cosine",
     }
     return TemplateRows(**{**values, **changes})
+
+
+def study_spec(dataset: DatasetRecord, **changes: Any) -> StudySpec:
+    """What a study of a data set is to do: one setting, two candidates."""
+    setting = StudySetting(name="mixing", released="images", method="mixing", cost=1.0)
+    return StudySpec(
+        **{
+            "dataset": dataset.ref,
+            "goal": StudyGoal(attacker_at_most=0.7, matches_lost=0.03, fmr=0.001),
+            "release": "images",
+            "seconds": 60.0,
+            "settings": (setting,),
+            "candidates": tuple(
+                StudyCandidate(name=f"mixing, {p:.0%}", setting="mixing", p=p, select_by="image") for p in (0.5, 1.0)
+            ),
+            "rungs": (StudyRung(people=2, images=2, draws=1, attackers=("sign",)),),
+            "image_ids": (1, 2),
+            "confirmation_ids": (3, 4),
+            "confirmation_people": 2,
+            "attackers": ("sign",),
+            "classifiers": (),
+            "matchers": (),
+            "facepriv_version": "0",
+            **changes,
+        }
+    )
+
+
+def study_result(**changes: Any) -> StudyResult:
+    """A study that found nothing."""
+    goal = StudyGoal(attacker_at_most=0.7, matches_lost=0.03, fmr=0.001)
+    empty = {"goal": goal, "people": 2, "outcomes": [], "met": False, "ended": "complete", "verdict": "Nothing."}
+    return StudyResult(**{**empty, **changes})

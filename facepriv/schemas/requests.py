@@ -14,6 +14,7 @@ from facepriv.errors import BadInputError
 from facepriv.schemas.audits import SelectBy
 from facepriv.schemas.base import Frozen, Meaning
 from facepriv.schemas.fields import refusal
+from facepriv.schemas.studies import Release
 
 DEFAULT_PROTECTION, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
 SECOND_GUIDE = "levi-hassner"
@@ -24,6 +25,10 @@ AUTO: Literal["auto"] = "auto"
 FOLDS: Literal["folds"] = "folds"
 MOST_ACCURACY, MOST_FNMR_LOSS = 0.65, 0.005
 """How often the strongest attacker on protected templates may be right, and how much FNMR may rise."""
+ATTACKER_AT_MOST, MATCHES_LOST, STUDY_FMR = 0.7, 0.03, 0.001
+"""How often the strongest attacker may be right in what a study looks for, how many genuine matches may be lost, and at
+which false match rate."""
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 LIMIT_HELP = "Take at most this many images: whole subjects, spread evenly over the data set. Default: all"
 SEED_HELP = "Starting number of the randomness; the same seed gives the same result"
 
@@ -264,6 +269,101 @@ class ProtectionRequest(Request):
         default=3, ge=1, le=100, description="Random partings of the people that figures are averaged over"
     )
     seed: int = Field(default=0, ge=0, description=SEED_HELP)
+
+
+def read_time(value: Any) -> str:
+    """Read an amount of time such as ``90s``, ``30m`` or ``1.5h``; a bare number is minutes.
+
+    Raises BadInputError with code ``bad-time`` if it is none, or not at least a second.
+    """
+    text = str(value).strip().lower()
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "m")
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds < float("inf"):
+        raise BadInputError(
+            f"A time such as 90s, 30m or 2h was expected, but {value!r} was given; write a number and its unit.",
+            code="bad-time",
+        )
+    return f"{number}{unit}"
+
+
+class StudyRequest(Request):
+    """Search for what hides gender from the strongest attacker and loses few genuine matches."""
+
+    kind: ClassVar[str] = "study"
+
+    dataset: str | int = Field(description="Name of the data set")
+    attacker_at_most: float = Field(
+        default=ATTACKER_AT_MOST,
+        ge=0.5,
+        le=1,
+        description="Goal: how often the strongest attacker may be right, 0.5 (guessing) to 1",
+    )
+    matches_lost: float = Field(
+        default=MATCHES_LOST,
+        ge=0,
+        le=1,
+        description="Goal: proportion of genuine matches that may be lost",
+    )
+    fmr: float = Field(
+        default=STUDY_FMR,
+        ge=0.0001,
+        le=0.1,
+        description="Operating point at which lost matches are counted: proportion of impostors accepted before "
+        "anything is changed",
+    )
+    release: Release = Field(
+        default="images",
+        description="What will be released: images, templates (of the template sets made from the data set), or both",
+    )
+    time: Annotated[str, BeforeValidator(read_time)] = Field(
+        default="30m", description="Time that the study may take, such as 90s, 30m or 2h"
+    )
+    methods: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Perturbation method to try. Default: all of them"
+    )
+    strengths: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Strength to try, for methods that have one. Default: all of them"
+    )
+    sides: tuple[Literal["opposite", "drawn"], ...] = Field(
+        default=("opposite", "drawn"),
+        min_length=1,
+        description="Side to send images to, for methods that choose: opposite, the other gender's, or drawn by a key",
+    )
+    guides: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Classifier that the methods try to fool. Default: all usable ones for visible methods; for "
+        "unnoticeable ones dlib-gender alone and, with colour-field, all together, too",
+    )
+    proportions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(0.5, 0.75, 1.0), min_length=1, description="Proportion of images changed, above 0 to 1"
+    )
+    select_by: tuple[SelectBy, ...] = Field(
+        default=("image", "subject"),
+        min_length=1,
+        description="Draw each image on its own (image), or each person with all images (subject)",
+    )
+    protections: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Protection of templates to try. Default: all of them"
+    )
+    attackers: tuple[str, ...] | None = Field(default=None, min_length=1, description="Attacker. Default: all")
+    classifiers: tuple[str, ...] | None = Field(
+        default=None, description="Gender classifier whose scores the attackers read. Default: all usable ones"
+    )
+    matchers: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Face matcher whose lost matches count. Default: all usable ones"
+    )
+    limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
+    seed: int = Field(default=0, ge=0, description=SEED_HELP)
+
+    @property
+    def seconds(self) -> float:
+        """Return the time allowed."""
+        return float(self.time[:-1]) * _UNITS[self.time[-1]]
 
 
 class PathSource(Frozen):

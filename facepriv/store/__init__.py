@@ -45,6 +45,8 @@ from facepriv.store.records import (
     RunRecord,
     RunSummary,
     ShareRecord,
+    StudyRecord,
+    StudySummary,
     TemplateSetRecord,
     UserRecord,
 )
@@ -54,6 +56,7 @@ from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
 from facepriv.store.sessions import SessionStore
 from facepriv.store.shares import RemarkStore, ShareStore
+from facepriv.store.studies import StudyStore
 from facepriv.store.template_sets import TemplateSetStore
 from facepriv.store.users import UserStore
 
@@ -88,6 +91,9 @@ __all__ = [
     "RunSummary",
     "ShareRecord",
     "Store",
+    "StudyRecord",
+    "StudyStore",
+    "StudySummary",
     "TemplateSetRecord",
     "UserRecord",
     "open_artifacts",
@@ -112,6 +118,7 @@ class Store:
         self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)
         self.protections = ProtectionStore(database)
+        self.studies = StudyStore(database, self._leftovers)
         self.measures = MeasureStore(database)
         self.access = AccessLog(database)
         self.users = UserStore(database)

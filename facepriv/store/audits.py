@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.schemas.audits import AuditResult, AuditSpec
@@ -12,7 +12,7 @@ from facepriv.store.fields import matching
 from facepriv.store.job_details import JobDetails
 from facepriv.store.jobs import complete, delete_job
 from facepriv.store.records import AuditRecord, AuditSummary, JobState
-from facepriv.store.rows import AuditRow, DatasetRow, JobRow, RunRow
+from facepriv.store.rows import AuditRow, DatasetRow, JobRow, RunRow, StudyRunRow
 from facepriv.types import UNNAMED, Actor
 
 
@@ -25,8 +25,10 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
     _row, _noun = AuditRow, "audit"
     _summary, _record = AuditSummary, AuditRecord
 
-    def create(self, spec: AuditSpec, *, request: str = "{}", actor: Actor = UNNAMED) -> int:
+    def create(self, spec: AuditSpec, *, request: str = "{}", actor: Actor = UNNAMED, of_study: bool = False) -> int:
         """Put an audit into the queue and return its number; ``request`` and ``actor`` as for `JobStore.create`.
+
+        One that is a study's, as its run is, is taken up by that study only.
 
         Raises
         ------
@@ -63,7 +65,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
                         f"A complete run on {spec.dataset.name} was expected, but run {spec.run_id} is {run.state}"
                         f"{'' if run.dataset_id == dataset.id else ' and on another data set'}; choose another run."
                     )
-            return self._add(session, spec, request, actor, run_id=spec.run_id)
+            return self._add(session, spec, request, actor, of_study=of_study, run_id=spec.run_id)
 
     def list(
         self,
@@ -76,16 +78,21 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
     ) -> tuple[AuditSummary, ...]:
         """Return audits of a data set, of a run and in one of these states, if asked for, without specs and results.
 
-        Newest first, a page at a time.
+        Newest first, a page at a time. Those of a study's runs are returned only where that run is asked for.
         """
-        return self._list(matching(AuditRow, dataset_id=dataset_id, run_id=run_id), states, limit, offset)
+        hidden = [] if run_id is not None else [_of_no_study()]
+        conditions = [*matching(AuditRow, dataset_id=dataset_id, run_id=run_id), *hidden]
+        return self._list(conditions, states, limit, offset)
 
     def count(
         self, *, dataset_id: int | None = None, of_run: bool | None = None, states: Iterable[JobState] = ()
     ) -> int:
-        """Count audits: of a data set, of a run's images or of those as they are, in one of these states, if asked."""
+        """Count audits: of a data set, of a run's images or of those as they are, in one of these states, if asked.
+
+        Those of a study's runs are not counted.
+        """
         kinds = [] if of_run is None else [AuditRow.run_id.is_not(None) == of_run]
-        return self._count([*matching(AuditRow, dataset_id=dataset_id), *kinds], states)
+        return self._count([*matching(AuditRow, dataset_id=dataset_id), *kinds, _of_no_study()], states)
 
     def finish(self, number: int, owner: str, result: AuditResult) -> None:
         """Make the audit complete with its result; a cancel that came too late is ignored. Raises LeaseLostError."""
@@ -97,3 +104,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         """Remove an audit, but nothing that was measured for it; raises StoreError if a worker is at it."""
         with self._database.writing() as session:
             delete_job(session, self._require(session, number), f"Audit {number}")
+
+
+def _of_no_study() -> ColumnElement[bool]:
+    return or_(AuditRow.run_id.is_(None), AuditRow.run_id.not_in(select(StudyRunRow.run_id)))

@@ -53,6 +53,7 @@ from facepriv.store.rows import (
     RunRow,
     RunSourceRow,
     ShareRow,
+    StudyRow,
     TemplateSetRow,
 )
 from facepriv.types import GENDER_NAMES, Actor, Problem, ProtocolPair
@@ -441,6 +442,7 @@ class DatasetStore:
             users = [
                 *(f"run {number}" for number in held.runs),
                 *(f"audit {number}" for number in held.audits),
+                *(f"study {number}" for number in held.studies),
                 *(f"template set {name}" for name in held.template_sets),
             ]
             if users:
@@ -585,7 +587,12 @@ class DatasetStore:
                     f"The data set {gone.dataset.name!r} cannot be deleted while {some(gone.busy)} on it is being "
                     "worked on; cancel and try again."
                 )
-            for row, these in ((AuditRow, _audits_of(dataset_id)), (RunRow, _runs_using(dataset_id))):
+            going: tuple[tuple[Any, ColumnElement[bool]], ...] = (
+                (AuditRow, _audits_of(dataset_id)),
+                (RunRow, _runs_using(dataset_id)),
+                (StudyRow, StudyRow.dataset_id == dataset_id),
+            )
+            for row, these in going:
                 session.execute(delete(JobRow).where(JobRow.id.in_(select(row.job_id).where(these))))
             made = session.scalars(select(TemplateSetRow.id).where(TemplateSetRow.dataset_id == dataset_id)).all()
             delete_trials(session, *made)
@@ -766,6 +773,7 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
     hashes = {*(image.artifact_sha256 for image in images), *session.scalars(perturbed), *session.scalars(learnt)}
     hashes |= {sha256 for each in made for sha256 in (each.rows_sha256, each.records_sha256)}
     tried = trials_of([each.id for each in made])
+    studied = StudyRow.dataset_id == dataset_id
     shared = select(func.count()).where(or_(ShareRow.run_id.in_(runs), ShareRow.audit_id.in_(audits)))
     return Holdings(
         dataset=record,
@@ -775,12 +783,14 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
         shares=session.scalar(shared) or 0,
         template_sets=tuple(each.name for each in made if each.ready),
         protections=tuple(session.scalars(select(ProtectionRow.id).where(tried).order_by(ProtectionRow.id))),
+        studies=tuple(session.scalars(select(StudyRow.id).where(studied).order_by(StudyRow.id))),
         artifacts=frozenset(sha256 for sha256 in hashes if sha256 is not None),
         sources=frozenset(image.source_sha256 for image in images),
         busy=(
             *_held(session, "run", RunRow, using),
             *_held(session, "audit", AuditRow, audited),
             *_held(session, "protection", ProtectionRow, tried),
+            *_held(session, "study", StudyRow, studied),
         ),
     )
 

@@ -13,7 +13,7 @@ from facepriv.schemas.audits import AuditSpec
 from facepriv.schemas.runs import RunSpec
 from facepriv.store.engine import Database
 from facepriv.store.fields import select_fields
-from facepriv.store.jobs import add_job
+from facepriv.store.jobs import STUDY_PART, add_job
 from facepriv.store.records import RUN_STATES, JobProgress, JobState
 from facepriv.store.rows import DatasetRow, JobRow
 from facepriv.types import Actor
@@ -58,10 +58,20 @@ class JobDetails(Generic[Summary, Record]):
             raise UnknownNameError(f"There is no job {job_id} of the kind {self._noun}.")
         return self.get(number)
 
-    def _add(self, session: Session, spec: RunSpec | AuditSpec, request: str, actor: Actor, **columns: object) -> int:
-        """Put one into the queue, and return its number."""
+    def _add(
+        self,
+        session: Session,
+        spec: RunSpec | AuditSpec,
+        request: str,
+        actor: Actor,
+        *,
+        of_study: bool = False,
+        **columns: object,
+    ) -> int:
+        """Put one into the queue, and return its number; what is a study's only that study takes up."""
         images = len(spec.image_ids)
-        job_id = add_job(session, self._noun, request, actor=actor, total=images)
+        kind = of_study * STUDY_PART + self._noun
+        job_id = add_job(session, kind, request, actor=actor, total=images)
         row = self._row(job_id=job_id, dataset_id=spec.dataset.id, spec=spec, images=images, **columns)
         session.add(row)
         session.flush()

@@ -21,6 +21,8 @@ MAX_LOSSES = 3
 """How many workers in a row may be lost without finishing anything: what takes its worker down must not go on so."""
 LAST_KINDS = ("audit",)
 """Kinds that are taken up after all others: an audit may wait for the images of a run that is queued after it."""
+STUDY_PART = "study-"
+"""What the kinds of jobs begin with that are parts of a study; no worker does jobs of such a kind by itself."""
 UNFINISHED: tuple[JobState, ...] = ("waiting", "running", "previewed")
 
 JobId = int | ScalarSelect[int]

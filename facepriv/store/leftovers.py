@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database, put_rows
+from facepriv.store.jobs import STUDY_PART
 from facepriv.store.ownership import Ownership
 from facepriv.store.references import references, referred_to
 from facepriv.store.rows import DatasetRow, DoomedFileRow, ImageRow, JobRow, MeasureRow, RunImageRow, TemplateSetRow
@@ -150,6 +151,6 @@ def _committed_before(session: Session) -> float:
     batch = session.scalar(select(func.min(DatasetRow.created_at)).where(*under_way))
     saved = session.scalar(select(func.min(TemplateSetRow.created_at)).where(~TemplateSetRow.ready))
     signs += [begun.timestamp() for begun in (batch, saved) if begun is not None]
-    if session.scalar(select(exists().where(JobRow.kind == "run", JobRow.state == "running"))):
+    if session.scalar(select(exists().where(JobRow.kind.in_(("run", STUDY_PART + "run")), JobRow.state == "running"))):
         signs.append(time.time())
     return min(signs) - UNCOMMITTED_SECONDS if signs else math.inf

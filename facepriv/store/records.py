@@ -16,6 +16,7 @@ from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.runs import LearnSource, RunResult, RunSpec
+from facepriv.schemas.studies import StudyProgress, StudyResult, StudySpec
 from facepriv.types import FEMALE, MALE, Box, Identities, Metric, Origin, Terms
 
 JobState = Literal["waiting", "running", "previewed", "complete", "failed", "cancelled"]
@@ -158,12 +159,14 @@ class Holdings:
     """Names of the template sets that were made from it."""
     protections: tuple[int, ...] = ()
     """Numbers of the trials of protections that knew any of these."""
+    studies: tuple[int, ...] = ()
+    """Numbers of the studies of it, to which some of the runs belong."""
     artifacts: frozenset[str]
     """Hashes of the artifacts that it or these runs refer to; others may have the same."""
     sources: frozenset[str]
     """Hashes of its images' files as they came."""
     busy: tuple[str, ...]
-    """Those of the runs, audits and protections that a worker holds now, such as ``run 7``."""
+    """Those of the runs, audits, protections and studies that a worker holds now, such as ``run 7``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -336,7 +339,8 @@ class JobRecord(JobProgress):
 
     id: int
     kind: str
-    """``import``, ``run``, ``audit``, ``templates`` or ``protection``."""
+    """``import``, ``run``, ``audit``, ``templates``, ``protection`` or ``study``; ``study-run`` and ``study-audit`` are
+    parts of a study, which no worker takes up but the one that has the study."""
     request: str
     """What was asked for, as JSON."""
     actor: str
@@ -413,6 +417,25 @@ class ProtectionRecord(ProtectionSummary):
 
     spec: ProtectionSpec
     result: ProtectionResult | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySummary(JobProgress):
+    """A study without its spec, steps and result."""
+
+    id: int
+    job_id: int
+    dataset_id: int
+    dataset_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord(StudySummary):
+    """A study with its spec, what it has done so far and, once complete, its result."""
+
+    spec: StudySpec
+    progress: StudyProgress
+    result: StudyResult | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.runs import RunResult, RunSpec
+from facepriv.schemas.studies import StudyProgress, StudyResult, StudySpec
 from facepriv.types import Box, Terms
 
 Value = TypeVar("Value")
@@ -475,6 +476,30 @@ class ProtectionRow(Numbered, Base):
     method: Mapped[str]
     spec: Mapped[ProtectionSpec] = mapped_column(PydanticText(ProtectionSpec))
     result: Mapped[ProtectionResult | None] = mapped_column(PydanticText(ProtectionResult))
+
+
+class StudyRow(Numbered, Base):
+    """A study: a search over methods and proportions; what it has done so far is kept step by step.
+
+    The data set is held by RESTRICT, as runs hold theirs.
+    """
+
+    __tablename__ = "studies"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), index=True)
+    spec: Mapped[StudySpec] = mapped_column(PydanticText(StudySpec))
+    progress: Mapped[StudyProgress] = mapped_column(PydanticText(StudyProgress))
+    result: Mapped[StudyResult | None] = mapped_column(PydanticText(StudyResult))
+
+
+class StudyRunRow(Base):
+    """A run that belongs to a study, with its audits; only whoever asks for it sees it among the others."""
+
+    __tablename__ = "study_runs"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), index=True)
 
 
 class MeasureRow(Base):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
@@ -18,7 +19,17 @@ from facepriv.store.jobs import complete, delete_job, hold, set_held
 from facepriv.store.leftovers import Leftovers, doom
 from facepriv.store.measures import Measured, save_measured
 from facepriv.store.records import JobState, Learning, RunImage, RunRecord, RunSummary
-from facepriv.store.rows import AuditRow, DatasetRow, ImageRow, JobRow, LearningRow, RunImageRow, RunRow, RunSourceRow
+from facepriv.store.rows import (
+    AuditRow,
+    DatasetRow,
+    ImageRow,
+    JobRow,
+    LearningRow,
+    RunImageRow,
+    RunRow,
+    RunSourceRow,
+    StudyRunRow,
+)
 from facepriv.types import UNNAMED, Actor
 
 
@@ -39,8 +50,27 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
 
     # Creating and looking
 
-    def create(self, spec: RunSpec, *, request: str = "{}", actor: Actor = UNNAMED) -> int:
+    def create(
+        self,
+        spec: RunSpec,
+        *,
+        request: str = "{}",
+        actor: Actor = UNNAMED,
+        study_id: int | None = None,
+        learned_of: int | None = None,
+        images_of: int | None = None,
+    ) -> int:
         """Put a run into the queue and return its number; ``request`` and ``actor`` as for `JobStore.create`.
+
+        Parameters
+        ----------
+        study_id
+            The study that it belongs to, which alone takes it up.
+        learned_of
+            A run that has learnt just what this one would; that is not learnt again.
+        images_of
+            A run whose images this one would change to the same files, where it has them in the same places; those are
+            not changed again.
 
         Raises
         ------
@@ -58,9 +88,19 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
             teacher = None if spec.learn_from is None else spec.learn_from.dataset
             if teacher is not None:
                 self._dataset(session, teacher)
-            run_id = self._add(session, spec, request, actor, method=spec.method, guide=spec.guide.name)
+            of_study = study_id is not None
+            run_id = self._add(
+                session, spec, request, actor, of_study=of_study, method=spec.method, guide=spec.guide.name
+            )
             if teacher is not None:
                 session.add(RunSourceRow(run_id=run_id, dataset_id=teacher.id))
+            if of_study:
+                session.add(StudyRunRow(run_id=run_id, study_id=study_id))
+            if learned_of is not None:
+                _copy(session, LearningRow, learned_of, run_id)
+            if images_of is not None:
+                places = dict(enumerate(spec.image_ids))
+                _copy(session, RunImageRow, images_of, run_id, lambda row: places.get(row.position) == row.image_id)
             return run_id
 
     def _check_dataset(self, session: Session, spec: RunSpec) -> None:
@@ -92,20 +132,27 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         dataset_id: int | None = None,
         states: Iterable[JobState] = (),
         method: str | None = None,
+        study_id: int | None = None,
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[RunSummary, ...]:
         """Return runs on a data set, in one of these states and with a method, if asked for, without specs and results.
 
-        Newest first, a page at a time.
+        Newest first, a page at a time. Those of a study are returned only where that study is asked for.
         """
-        return self._list(matching(RunRow, dataset_id=dataset_id, method=method), states, limit, offset)
+        conditions = [*matching(RunRow, dataset_id=dataset_id, method=method), _of_study(study_id)]
+        return self._list(conditions, states, limit, offset)
 
     def count(
-        self, *, dataset_id: int | None = None, states: Iterable[JobState] = (), method: str | None = None
+        self,
+        *,
+        dataset_id: int | None = None,
+        states: Iterable[JobState] = (),
+        method: str | None = None,
+        study_id: int | None = None,
     ) -> int:
         """Count the runs that `list` would return without a limit."""
-        return self._count(matching(RunRow, dataset_id=dataset_id, method=method), states)
+        return self._count([*matching(RunRow, dataset_id=dataset_id, method=method), _of_study(study_id)], states)
 
     def images_done(self, run_id: int) -> frozenset[int]:
         """Return the ids of the images that need not be done again, failed ones included."""
@@ -220,3 +267,19 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
 
 def _images_of(run_id: int) -> Select[RunImageRow]:
     return select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
+
+
+def _of_study(study_id: int | None) -> ColumnElement[bool]:
+    """Return the condition that a run belongs to a study, or to none."""
+    if study_id is None:
+        return RunRow.id.not_in(select(StudyRunRow.run_id))
+    return RunRow.id.in_(select(StudyRunRow.run_id).where(StudyRunRow.study_id == study_id))
+
+
+def _copy(session: Session, table: Any, run_id: int, to: int, wanted: Callable[[Any], bool] = lambda row: True) -> None:
+    """Copy what a run has of a table to another run."""
+    columns = [column.key for column in inspect(table).column_attrs]
+    rows = session.scalars(select(table).where(table.run_id == run_id))
+    values = [{name: getattr(row, name) for name in columns} | {"run_id": to} for row in rows if wanted(row)]
+    if values:
+        session.execute(insert(table), values)

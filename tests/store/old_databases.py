@@ -14,7 +14,7 @@ from facepriv.store import migrate
 from tests.store.tampering import set_revision
 
 STORED = Path(__file__).parent / "fixtures" / "revision_0001.sql"
-UNKNOWN, NEXT = "9999", "0007"
+UNKNOWN, NEXT = "9999", "0999"
 NEXT_MIGRATION = f'''"""A column and a table that no facepriv has."""
 
 import sqlalchemy as sa

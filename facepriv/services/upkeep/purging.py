@@ -49,6 +49,8 @@ class PurgePlan:
     """Classifiers trained on it, which are deleted too."""
     template_sets: tuple[str, ...] = ()
     """Template sets made from it, which are deleted too."""
+    studies: tuple[int, ...] = ()
+    """Numbers of the studies of it; their runs and audits are among those above."""
     busy: tuple[str, ...]
     """Active work that prevents the purge, such as ``run 7``."""
 
@@ -65,6 +67,8 @@ class PurgePlan:
             sentences.append(f"It also deletes {_trained(self.probes)}.")
         if self.template_sets:
             sentences.append(f"It also deletes {_made(self.template_sets)}.")
+        if self.studies:
+            sentences.append(f"It also deletes {_studied(self.studies)}, to which some of these runs belong.")
         sentences += [_stays(name, files) for name, files in self.shared.items()]
         if self.busy:
             sentences.append(
@@ -100,6 +104,8 @@ class PurgeReport:
     """Classifiers trained on it, which were deleted too."""
     template_sets: tuple[str, ...] = ()
     """Template sets made from it, which were deleted too."""
+    studies: tuple[int, ...] = ()
+    """Numbers of the studies of it, which were deleted too."""
     unreadable: tuple[str, ...] = ()
     """Unreadable files of probes that may have been trained on it."""
     refused: str | None
@@ -127,6 +133,8 @@ class PurgeReport:
             sentences.append(f"{_trained(self.probes)} deleted.")
         if self.template_sets:
             sentences.append(f"{_made(self.template_sets)} deleted.")
+        if self.studies:
+            sentences.append(f"{_studied(self.studies)} deleted.")
         if self.remaining:
             sentences.append(f"Remaining, because running work or the disk holds them: {some(self.remaining, 10)}.")
         if self.collected:
@@ -172,6 +180,7 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
         shares=holdings.shares,
         probes=trained_on(get_settings(), holdings.dataset.id, holdings.dataset.name),
         template_sets=holdings.template_sets,
+        studies=holdings.studies,
         busy=holdings.busy,
     )
 
@@ -258,6 +267,7 @@ def _purge(store: Store, settings: Settings, dataset_id: int, actor: Actor) -> P
         shared={name: len(hashes) for name, hashes in shared.items()},
         probes=trained,
         template_sets=holdings.template_sets,
+        studies=holdings.studies,
         unreadable=unreadable,
         refused=refused or also_refused,
         erased=not_erased is None,
@@ -268,7 +278,9 @@ def _purge(store: Store, settings: Settings, dataset_id: int, actor: Actor) -> P
 def _stop_work(store: Store, dataset_id: int) -> None:
     """Cancel all work on the data set, including waiting jobs, and wait until no worker holds any of it."""
     holdings = store.datasets.holdings(dataset_id)
+    # Studies first: a study whose run is cancelled goes on with the next.
     jobs = [
+        *map(store.studies.job_id, holdings.studies),
         *map(store.runs.job_id, holdings.runs),
         *map(store.audits.job_id, holdings.audits),
         *map(store.protections.job_id, holdings.protections),
@@ -338,6 +350,11 @@ def _trained(names: tuple[str, ...]) -> str:
 
 def _made(names: tuple[str, ...]) -> str:
     return f"{count(len(names), 'template set')} made from it ({some(names, 10)})"
+
+
+def _studied(numbers: tuple[int, ...]) -> str:
+    noun = "study" if len(numbers) == 1 else "studies"
+    return f"{len(numbers):,} {noun} ({some(numbers, 10)})"
 
 
 def _numbered(noun: str, numbers: tuple[int, ...]) -> str:
