@@ -13,6 +13,7 @@ from facepriv.charts.matching import det, match_score_histograms
 from facepriv.charts.policy import attacker_curves, leak_bars, learning_curves, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import audit_tables, run_sentences, run_tables
+from facepriv.presentation.glossary import GLOSSARY
 from facepriv.presentation.help_texts import DRAWN, HELP
 from facepriv.registry import VALUE
 from facepriv.report.document import Block, Bullets, Figure, Row, Section, Table, Text
@@ -56,6 +57,17 @@ def strongest_attackers(audit: AuditResult) -> dict[str, str]:
     """Return how often the strongest attacker may be right, by release."""
     titles = {condition.name: audit_tables.condition_title(condition) for condition in audit.conditions}
     return {f"Attacker right at most, {titles[line.condition]}": percent(line.at_most) for line in audit.headlines}
+
+
+def findings_section(text: str) -> Section:
+    """Return the figures under the verdict in a paragraph."""
+    return Section("In figures", (Text(text),))
+
+
+def glossary_section() -> Section:
+    """Return what the words of the field mean."""
+    rows = [{"": word, "Meaning": meaning} for word, meaning in GLOSSARY.items()]
+    return Section("Glossary", (Table("glossary", "", rows),))
 
 
 def purpose_section(sheet: Mapping[str, str], missing: Sequence[str]) -> Section:

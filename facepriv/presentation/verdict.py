@@ -26,7 +26,7 @@ WORDS: dict[Level, str] = {
     "exposed": "Not protected",
     "unknown": "Not attacked yet",
 }
-SYMBOLS: dict[Level, str] = {"protected": "✓", "costly": "!", "uncertain": "?", "exposed": "✗", "unknown": "○"}
+SYMBOLS: dict[Level, str] = {"protected": "✓", "costly": "!", "uncertain": "?", "exposed": "✗", "unknown": "–"}
 """Shown before the word; colour is added where there is any, and never stands alone."""
 GOAL = 0.7
 """How often the strongest attacker may be right at most, as long as nobody states a goal.
@@ -35,6 +35,16 @@ Guessing is right 50 times in 100, a classifier on untouched photographs 95 time
 is right 70 times is wrong about 3 people in 10, and an eighth of the 1 bit is learnt. Audits of some dozens of people
 have intervals of about 10 points to either side: what reveals nothing can keep this goal there, and could not keep 60.
 """
+SHORT = {
+    "attackers who have learned from labelled images of more than": "attackers who learned from more people",
+    "a person": "people who look at the images",
+    "large networks": "large networks trained on thousands of changed images",
+    "generative restoration": "generative restoration",
+    "commercial gender": "commercial services",
+    "an attacker who knows which images were perturbed": "whoever knows which images were changed",
+    "names, clothes": "names, clothes and dates",
+}
+"""Attackers that were not tried, by how their sentences begin, in a few words for a verdict."""
 NEAR_GOAL = 0.1
 """How near to the goal an attacker must be before a verdict of *not protected* states it."""
 NO_MATCHER = "Cost: not known, because no matcher was measured."
@@ -224,8 +234,9 @@ def trial_verdict(result: ProtectionResult, spec: ProtectionSpec) -> Verdict:
 
 
 def shorten(attacker: str) -> str:
-    """Leave out of what was not tried what stands in brackets or after a colon."""
-    return re.sub(r" \([^()]*\)", "", attacker).partition(":")[0]
+    """Say in a few words who was not tried: known ones as in `SHORT`, others without what stands in brackets."""
+    known = (short for beginning, short in SHORT.items() if attacker.startswith(beginning))
+    return next(known, re.sub(r" \([^()]*\)", "", attacker))
 
 
 def to_html(verdict: Verdict, lead: str = "") -> str:
@@ -238,3 +249,28 @@ def to_html(verdict: Verdict, lead: str = "") -> str:
         f'<p class="outcome"><span class="symbol" aria-hidden="true">{verdict.symbol}</span> '
         f"<strong>{escape(verdict.word)}:</strong> {escape(rest)}</p>{limits}</div>"
     )
+
+
+def recommendation(verdict: Verdict, what: str, *, changed: bool = True, audit_with: str = "") -> str:
+    """Return what to do about it.
+
+    Parameters
+    ----------
+    what : what would be released, "images" or "templates".
+    changed : whether they were changed to hide gender; untouched ones are not for release.
+    audit_with : how to let the attackers try, where nobody has.
+    """
+    if verdict.level == "unknown":
+        how = f": {audit_with}" if audit_with else ""
+        return f"Do not release these {what} before attackers have tried{how}."
+    if not changed:
+        if verdict.level == "protected":
+            return f"The {what} reveal little about gender as they are. Audit them again when more are added."
+        return f"Do not give these {what} to anybody who may recognise people but not learn their gender; protect them."
+    if verdict.level == "protected":
+        return f"The {what} can be released as audited, as far as the attackers that were not tried are acceptable."
+    if verdict.level == "costly":
+        return f"Do not release these {what}: too many matches are lost. Look for a protection that loses fewer."
+    if verdict.level == "uncertain":
+        return f"Do not rely on this protection yet: repeat the audit with more people, or protect the {what} better."
+    return f"Do not release these {what} as protected. Look for a protection that works, and audit it again."

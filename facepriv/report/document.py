@@ -82,7 +82,17 @@ class Report:
     title: str
     subtitle: str
     verdict: str
-    """The outcome in one paragraph; empty if the sections say it all."""
+    """The outcome in a sentence or two; empty if the sections say it all."""
+    level: str = ""
+    """Which verdict it is: sets its colour."""
+    symbol: str = ""
+    """Sign before the verdict."""
+    limits: str = ""
+    """Sentence on what was not tried."""
+    recommendation: str = ""
+    """What to do."""
+    signed_for: str = ""
+    """What a signature on the first page is for; empty for no place to sign."""
     figures: Mapping[str, str] = field(default_factory=dict)
     """A few figures to read first, by title."""
     sections: Sequence[Section] = ()
@@ -106,6 +116,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "title": report.title,
         "subtitle": report.subtitle,
         "verdict": report.verdict,
+        **({"recommendation": report.recommendation} if report.recommendation else {}),
         "figures": dict(report.figures),
         "sections": [
             {"title": section.title, "blocks": [value for block in section.blocks if (value := _plain(block))]}

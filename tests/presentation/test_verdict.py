@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from facepriv.presentation.findings import not_tried
 from facepriv.presentation.verdict import (
     GOAL,
     SYMBOLS,
@@ -88,7 +89,7 @@ def test_an_audit_of_a_run_is_judged_by_what_would_be_released() -> None:
         "100 images are changed (guessing is 50), at most 66 allowing for chance; the goal is 70. Cost: 1 in 20 "
         "genuine matches lost."
     )
-    assert found.not_tried == ("a person",)
+    assert found.not_tried == ("people who look at the images",)
     assert audit_verdict(audit, of="untouched").sentence.startswith("Not protected: ")
     assert audit_verdict(audit, of="untouched").cost == ""
     assert audit_verdict(audit, most_loss=0.01).level == "costly"
@@ -162,3 +163,15 @@ def test_losses_are_one_in_so_many(rate: float, words: str) -> None:
 def test_no_loss_and_a_limit_of_none() -> None:
     assert cost_in_words(-0.01) == "Cost: no more genuine matches lost than before."
     assert cost_in_words(0.1, 0.0) == "Cost: 1 in 10 genuine matches lost; allowed: none."
+
+
+def test_whom_no_audit_tries_is_named_in_a_few_words() -> None:
+    tried = ("sign", "template")
+    sentences = not_tried(tried, [*tried, "score"], ["dlib-gender"], most_people=48, more_people="He would do better.")
+    audit = audit_result(not_tried=sentences)
+    assert audit_verdict(audit).limits == (
+        "Not tried: an attacker who sees a classifier's score; gender classifiers other than dlib-gender; attackers "
+        "who learned from more people; people who look at the images; large networks trained on thousands of changed "
+        "images; generative restoration; commercial services; whoever knows which images were changed; names, clothes "
+        "and dates."
+    )

@@ -77,7 +77,7 @@ def test_the_page_loads_nothing_and_runs_nobodys_words(report: Report) -> None:
     assert page.tags.count("figure") == 2
     assert "<h2>Empty</h2>" not in text
     assert "default-src 'none'" in text
-    named = [f"Rates {EVIL}", f"Bars of {EVIL}", f"One {EVIL}"]
+    named = ["Verdict", f"Rates {EVIL}", f"Bars of {EVIL}", f"One {EVIL}"]
     assert page.names == named, "tables, figures and faces in words"
 
 

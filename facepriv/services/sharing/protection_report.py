@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from facepriv.presentation import protection_sections as sections
-from facepriv.presentation.report_sections import purpose_section, repeat_section
+from facepriv.presentation.protection_findings import protection_findings
+from facepriv.presentation.report_sections import findings_section, glossary_section, purpose_section, repeat_section
+from facepriv.presentation.verdict import recommendation, trial_verdict
 from facepriv.protect.registry import make_protection
 from facepriv.report.document import Report, Section
 from facepriv.schemas.protections import ProtectionDocument
@@ -24,14 +26,21 @@ def report_of_protection(store: Store, number: int, *, footer: str = "") -> Repo
     document = protection_document(store, number)
     chosen, choice = document.chosen, document.spec.tried[0]
     card = make_protection(choice.name, choice.parameters).card_as_fitted
+    verdict = trial_verdict(document, document.spec)
     return Report(
         title=f"Gender privacy of the templates {document.spec.templates.name}",
         subtitle=f"Protection {number}: {card.name}, judged on {count(chosen.templates, 'template')} of "
         f"{chosen.people:,} people; finished {(document.finished_at or '–')[:10]}.",
-        verdict=document.verdict,
+        verdict=verdict.sentence,
+        level=verdict.level,
+        symbol=verdict.symbol,
+        limits=verdict.limits,
+        recommendation=recommendation(verdict, "templates"),
+        signed_for=f"protection {number}, SHA-256 {document_sha256(document)}",
         figures=sections.protection_figures(document),
         sections=(
             sections.plain_section(document, card),
+            findings_section(protection_findings(document.untouched, chosen)),
             sections.requirements_section(card, chosen),
             sections.holders_section(card, days_of_release(store, number)),
             sections.leak_section(document),
@@ -40,6 +49,7 @@ def report_of_protection(store: Store, number: int, *, footer: str = "") -> Repo
             _purpose(store, document),
             sections.not_covered_section(document),
             repeat_section(_repeat_rows(document)),
+            glossary_section(),
         ),
         footer=footer,
     )

@@ -18,8 +18,10 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.presentation import report_sections as sections
+from facepriv.presentation.findings import findings_of
 from facepriv.presentation.run_sentences import aim, headline
 from facepriv.presentation.run_tables import seed
+from facepriv.presentation.verdict import Verdict, recommendation, run_verdict
 from facepriv.report.document import Block, Gallery, Picture, Report, Section, Text, to_json
 from facepriv.report.files import ImageFormat, write_figures, write_page, write_tables
 from facepriv.report.html import to_html
@@ -27,6 +29,7 @@ from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.base import ModelRef
 from facepriv.schemas.runs import RunResult
 from facepriv.services.audits.preparing import audit_document
+from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.services.datasets.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.terms import find_withheld
@@ -79,7 +82,12 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
         subtitle=f"{aim(run.spec)} Run {run.id}: {run.method} guided by "
         f"{listed([guide.name for guide in run.spec.guides])}, {count(run.images, 'image')}; finished "
         f"{_day(run.finished_at)}.",
-        verdict=_verdict(run, result, leak),
+        **_first_page(
+            *_verdict(run, result, audit),
+            changed=True,
+            signed_for=f"run {run.id}{'' if audit is None else f' with audit {audit.id}'}, SHA-256 "
+            + result_sha256(store, run.id, None if audit is None else audit.id),
+        ),
         figures=sections.key_figures(run, result, leak),
         sections=tuple(_run_sections(store, run, result, audit, dataset, faces)),
         footer=_FOOTER,
@@ -98,15 +106,21 @@ def report_of_audit(store: Store, audit_id: int) -> Report:
         title=f"Gender privacy of {dataset.name}",
         subtitle=f"Audit {audit.id} of the images as they are, {count(result.images, 'image')}; finished "
         f"{_day(audit.finished_at)}.",
-        verdict=result.verdict,
+        **_first_page(
+            verdict_of_audit(audit),
+            changed=False,
+            signed_for=f"audit {audit.id}, SHA-256 {result_sha256(store, None, audit.id)}",
+        ),
         figures=sections.strongest_attackers(result),
         sections=(
+            sections.findings_section(findings_of(result)),
             *_dataset_sections(store, dataset, f"{result.images:,} audited"),
             sections.leak_section(result, dataset.identities),
             sections.not_tested_section(result),
             sections.risk_section(None, result),
             _models((*audit.spec.classifiers, *audit.spec.matchers), audit),
             sections.repeat_section(_audit_rows(store, audit)),
+            sections.glossary_section(),
         ),
         footer=_FOOTER,
     )
@@ -161,19 +175,29 @@ def _audit_of(store: Store, run: RunRecord, audit_id: int | None) -> AuditRecord
     return store.audits.get(newest[0].id) if newest else None
 
 
-def _verdict(run: RunRecord, result: RunResult, leak: AuditResult | None) -> str:
-    if leak is not None:
-        return leak.verdict
-    return (
-        "How much attackers still learn is not known: this run was not audited "
-        f"(facepriv audit {run.dataset_name} --run {run.id}). {headline(result, run.guide)}"
-    )
+def _verdict(run: RunRecord, result: RunResult, audit: AuditRecord | None) -> tuple[Verdict, str]:
+    """Return the verdict on a run, and how to audit it."""
+    verdict = run_verdict(result) if audit is None else verdict_of_audit(audit)
+    return verdict, f"facepriv audit --run {run.id}, or the button on the page of run {run.id}"
+
+
+def _first_page(verdict: Verdict, audit_with: str = "", *, changed: bool, signed_for: str) -> dict[str, Any]:
+    """Return what stands on the first page of a report: verdict, what was not tried, recommendation, place to sign."""
+    return {
+        "verdict": verdict.sentence,
+        "level": verdict.level,
+        "symbol": verdict.symbol,
+        "limits": verdict.limits,
+        "recommendation": recommendation(verdict, "images", changed=changed, audit_with=audit_with),
+        "signed_for": signed_for,
+    }
 
 
 def _run_sections(
     store: Store, run: RunRecord, result: RunResult, audit: AuditRecord | None, dataset: DatasetRecord, faces: int
 ) -> Iterator[Section]:
     leak = None if audit is None else audit.result
+    yield sections.findings_section(headline(result, run.guide) if leak is None else findings_of(leak))
     yield from _dataset_sections(store, dataset, f"{run.images:,} in this run")
     yield sections.method_section(run.spec, result)
     if leak is not None:
@@ -186,6 +210,7 @@ def _run_sections(
     yield sections.risk_section(result, leak)
     yield _models((run.spec.detector, *run.spec.classifiers, *run.spec.matchers), audit)
     yield sections.repeat_section(_repeat_rows(store, run, audit))
+    yield sections.glossary_section()
     if faces:
         yield Section("Faces before and after", tuple(_faces(store, run, dataset, faces)))
 

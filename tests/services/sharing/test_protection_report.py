@@ -18,6 +18,7 @@ from facepriv.presentation.protection_sections import (
     requirements_section,
 )
 from facepriv.presentation.protection_tables import attack_rows, within
+from facepriv.presentation.verdict import trial_verdict
 from facepriv.protect.registry import protections
 from facepriv.report.document import Bullets, Report, Table
 from facepriv.report.html import to_html
@@ -29,6 +30,7 @@ from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.release import write_protected
 from facepriv.services.sharing.protection_report import report_of_protection
 from facepriv.services.sharing.report import export_report, write_report
+from facepriv.services.sharing.result_hashes import document_sha256
 from facepriv.services.templates.sets import edit_template_datasheet
 from facepriv.store import Store, open_store
 from facepriv.wording import percent
@@ -72,7 +74,10 @@ def bullets(report: Report) -> list[str]:
 
 
 def test_an_officer_reads_the_verdict_and_plain_sentences_first(report: Report, document: ProtectionDocument):
-    assert report.verdict == document.verdict
+    assert report.verdict == trial_verdict(document, document.spec).sentence
+    assert document.verdict.startswith(report.verdict)
+    assert report.recommendation
+    assert document_sha256(document) in report.signed_for
     first = report.sections[0].blocks[0]
     assert isinstance(first, Bullets)
     right, before = (one.worst.reversed_accuracy.value for one in (document.chosen, document.untouched))

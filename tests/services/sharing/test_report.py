@@ -9,10 +9,13 @@ import pytest
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.presentation.audit_tables import learning_rows
+from facepriv.presentation.findings import findings_of
+from facepriv.presentation.glossary import GLOSSARY
 from facepriv.presentation.help_texts import AIM_TEXTS
 from facepriv.presentation.report_sections import WITHHELD, classifiers_section
 from facepriv.presentation.run_sentences import limits
 from facepriv.presentation.run_tables import gender_error_rows, jury_rows, matching_rows
+from facepriv.presentation.verdict import audit_verdict, run_verdict
 from facepriv.report.document import Bullets, Gallery, Report, Table, Text, to_json
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
@@ -82,7 +85,9 @@ def test_the_jury_is_in_the_report(finished: Finished) -> None:
 
 
 def test_a_run_without_an_audit_says_so(finished: Finished, report: Report) -> None:
-    assert "this run was not audited (facepriv audit six --run 1)" in report.verdict
+    assert report.verdict == run_verdict(finished.run.result).sentence
+    assert report.verdict.startswith("Not attacked yet: ")
+    assert "facepriv audit --run 1" in report.recommendation
     assert table(report, "gender-error") == gender_error_rows(finished.run.result)
     assert table(report, "matching") == matching_rows(finished.run.result)
     assert "No attacker was tried" in words(report)
@@ -136,13 +141,29 @@ def test_faces_that_hold_part_of_another_are_shown_if_both_may_be(finished: Fini
 def test_an_audit_gives_the_verdict(finished: Finished, audit) -> None:
     found = audit.result
     report = report_of(finished.store, finished.run.id)
-    assert report.verdict == found.verdict
+    assert report.verdict == audit_verdict(found).sentence
+    assert (report.level, report.limits) == ("exposed", audit_verdict(found).limits)
+    assert "Do not release these images as protected." in report.recommendation
+    assert findings_of(found) in words(report)
     for one in found.headlines:
         assert percent(one.upper) in report.figures.values()
     for sentence in found.not_tried:
         assert sentence in words(report)
     assert len(table(report, "leak-untouched")) == len(found.conditions[0].attacks)
     assert {"leak", "proportion", "utility"} <= {figure.name for figure in report.all_figures()}
+
+
+def test_the_first_page_ends_with_a_place_to_sign_and_words_are_explained(finished: Finished, audit) -> None:
+    report = report_of(finished.store, finished.run.id)
+    page = to_html(report)
+    first, details = page.split("</header>")
+    assert result_sha256(finished.store, finished.run.id, audit.id) in report.signed_for
+    places = [first.index(text) for text in ("Not protected:", "Not tried: ", "Recommendation:", "Signature</dt>")]
+    assert places == sorted(places)
+    assert '<span class="symbol" aria-hidden="true">✗</span> <strong>Not protected:</strong>' in first
+    assert {row[""]: row["Meaning"] for row in table(report, "glossary")} == GLOSSARY
+    assert list(GLOSSARY) == sorted(GLOSSARY, key=str.lower)
+    assert "Glossary" in details
 
 
 def test_what_more_people_would_tell_is_reported(finished: Finished) -> None:

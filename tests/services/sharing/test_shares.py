@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
 from facepriv.presentation.report_sections import WITHHELD
+from facepriv.presentation.verdict import audit_verdict
 from facepriv.report.html import Page
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import RunRequest
@@ -239,17 +241,18 @@ def test_the_newest_audit_is_pinned(shop: Store, run_id: int) -> None:
     before = put(shop, run_id=run_id)
     first = store_audit(shop, OF_RUN, run_id=run_id, seed=987654321)
     shared = put(shop, run_id=run_id)
-    later = OF_RUN.model_copy(update={"verdict": "Another audit says something else."})
+    headlines = [line.model_copy(update={"accuracy": 0.83}) for line in OF_RUN.headlines]
+    later = OF_RUN.model_copy(update={"headlines": headlines})
     second = store_audit(shop, later, run_id=run_id)
     assert before.share.audit_id is None
     assert shared.share.audit_id == first
     assert about(shared.share) == f"run {run_id}, audit {first}"
     page = page_of(shop, shared).html
-    assert OF_RUN.verdict in page
-    assert later.verdict not in page
+    assert escape(audit_verdict(OF_RUN).finding) in page
+    assert escape(audit_verdict(later).finding) not in page
     assert result_sha256(shop, run_id, first) in page, "what a sign-off of it names"
     _check_seeds_are_withheld(page)
-    assert "this run was not audited" in page_of(shop, before).html, "as when it was shared"
+    assert "Not attacked yet:" in page_of(shop, before).html, "as when it was shared"
     for newer in (put(shop, run_id=run_id), put(shop, audit_id=second), put(shop, run_id=run_id, audit_id=second)):
         assert newer.share.run_id == run_id
         assert newer.share.audit_id == second
@@ -275,7 +278,7 @@ def test_an_audit_of_a_data_set_as_it_is(shop: Store) -> None:
     assert about(shared.share) == f"audit {audit_id}"
     assert dataset_of(shop, shared.share).name == "six"
     page = page_of(shop, shared).html
-    assert OF_DATASET.verdict in page
+    assert escape(audit_verdict(OF_DATASET).finding) in page
     assert "Audit" in page
     for one in OF_DATASET.headlines:
         assert percent(one.upper) in page
