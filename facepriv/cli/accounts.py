@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facepriv.cli.output import JsonFile, say, show_table, write_json
+from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.wording import count
@@ -24,6 +24,7 @@ def access(
     expect: Annotated[
         str | None, typer.Option(help="Check that a line noted earlier is still there; at least 16 digits of its hash.")
     ] = None,
+    full: Full = False,
     json_file: JsonFile = None,
 ) -> None:
     """Show who viewed, exported or deleted what and when, and check that no line was changed."""
@@ -32,25 +33,23 @@ def access(
     with opened_store() as (store, _):
         lines = store.access.list(actor=actor, action=action, limit=limit)
         chain = store.access.verify(expect)
-    show_table(
-        "Access log, newest first",
-        [
-            {
-                "Line": f"{line.id:,}",
-                "When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC",
-                "Who": line.actor,
-                "From": line.origin,
-                "Did": line.action,
-                "To": " ".join(filter(None, (line.subject, line.detail))),
-                "Hash": line.chain_sha256[:16],
-            }
-            for line in lines
-        ],
-    )
+    shown = [
+        {
+            "Line": f"{line.id:,}",
+            "When (UTC)": f"{line.at:%Y-%m-%d %H:%M}" if not full else f"{line.at:%Y-%m-%d %H:%M:%S}",
+            "Who": line.actor,
+            "From": line.origin,
+            "Did": line.action,
+            "To": " ".join(filter(None, (line.subject, line.detail))),
+            "Hash": line.chain_sha256[:16],
+        }
+        for line in lines
+    ]
     state = "no line was changed" if chain.broken_at is None else f"line {chain.broken_at:,} or one before was changed"
     say(f"{count(chain.lines, 'line')}; {state}. Hash of the last line: {chain.last[:16]}.")
     if chain.expected_at is not None:
         say(f"{expect} is the hash of line {chain.expected_at:,}.")
+    show_table("Access log, newest first", shown if full else only(shown, "Line", "When (UTC)", "Who", "Did", "To"))
     rows = [{**asdict(line), "at": line.at.isoformat()} for line in lines]
     write_json(json_file, {"schema": "facepriv.access/1", "chain": asdict(chain), "lines": rows})
     if chain.broken_at is not None:

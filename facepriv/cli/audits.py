@@ -11,7 +11,7 @@ import typer
 
 from facepriv.cli.execution import follow_to_end, submit_and_show
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
-from facepriv.cli.output import JsonFile, say, show_table, write_json
+from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json
 from facepriv.cli.results import show_audit
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import AUTO, AuditRequest
@@ -30,6 +30,7 @@ def audit(
     *,
     variants: Annotated[bool, typer.Option("--variants", help="Also show each means of each attacker.")] = False,
     list_attackers: Annotated[bool, typer.Option("--attackers", help="List the attackers and exit.")] = False,
+    full: Full = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -39,13 +40,14 @@ def audit(
     if list_attackers:
         from facepriv.presentation.audit_tables import attacker_rows
 
-        show_table("Attackers", attacker_rows())
+        rows = attacker_rows()
+        show_table("Attackers", rows if full else only(rows, "Attacker", "In plain words"))
         return
     if ("dataset" in fields) == ("run" in fields):
         raise typer.BadParameter("Name a data set, or a run with --run, but not both.")
     submit_and_show(
         AuditRequest(**fields),
-        partial(show_audit, variants=variants),
+        partial(show_audit, variants=variants, full=full),
         no_wait=no_wait,
         executor=executor,
         scheduler=scheduler,
@@ -54,16 +56,19 @@ def audit(
 
 
 def audits(
-    json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Number of audits to list.")] = 50
+    json_file: JsonFile = None,
+    limit: Annotated[int, typer.Option(help="Number of audits to list.")] = 50,
+    full: Full = False,
 ) -> None:
-    """List the stored audits, newest first."""
-    from facepriv.presentation.audit_tables import audit_row
+    """List the stored audits with their verdicts, newest first."""
+    from facepriv.presentation.audit_rows import audit_row
 
     with opened_store() as (store, _):
         records = [store.audits.get(summary.id) for summary in store.audits.list(limit=limit)]
+    listed = [audit_row(audit) for audit in records]
     show_table(
         "Audits: how often the strongest attacker is right at most",
-        [audit_row(audit) for audit in records],
+        listed if full else only(listed, "Audit", "Verdict", "Data set", "Run", "Right at most"),
         none="There is no audit yet. Start one with `facepriv audit DATASET`.",
     )
     rows = [
@@ -102,6 +107,7 @@ def policy(
     key_file: Annotated[
         Path | None, typer.Option(help="File for the key, mode 0600. Default: beside the folder.")
     ] = None,
+    full: Full = False,
     json_file: JsonFile = None,
 ) -> None:
     """Choose how many images to perturb against the strongest attacker, and write the database to release.
@@ -125,7 +131,7 @@ def policy(
             document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.weights, "p": mix.p}
             document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
         else:
-            shares, document = _audited_policy(store, settings, request)
+            shares, document = _audited_policy(store, settings, request, full=full)
         shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
         store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
         if out is None:
@@ -165,16 +171,18 @@ def _release(
     )
 
 
-def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:
+def _audited_policy(
+    store: Store, settings: Settings, request: AuditRequest, *, full: bool
+) -> tuple[dict[int, float], dict[str, Any]]:
     """Return the proportion from an audit of the run, the newest that fits or a new one, and its document."""
     from facepriv.services.jobs.submit import submit
 
     record = submit(store, settings, request, get_actor(), once=True)
     if record.result is None:
         follow_to_end(store, settings, "audit", record.id)
-    else:
+    policy = show_audit(store, record.id, full=full).policy
+    if record.result is not None:
         say(f"Using audit {record.id} of run {request.run}.")
-    policy = show_audit(store, record.id).policy
     assert policy is not None
     assert request.run is not None
     document = {"schema": "facepriv.policy/1", "audit_id": record.id, **policy.model_dump(mode="json")}

@@ -21,7 +21,7 @@ from facepriv.cli import (
     templates,
     upkeep,
 )
-from facepriv.cli.output import error_console, json_on_stdout, plain
+from facepriv.cli.output import error_console, fitted, json_on_stdout, plain
 from facepriv.errors import FaceprivError
 
 app = typer.Typer(
@@ -39,7 +39,8 @@ def main() -> None:
     try:
         app()
     except FaceprivError as error:
-        error_console().print(f"[bold red]Error:[/] {plain(str(error))}", highlight=False, soft_wrap=True)
+        told = fitted(f"Error: {error}").removeprefix("Error:")
+        error_console().print(f"[bold red]Error:[/]{plain(told)}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         error_console().print("Stopped.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.output import JsonFile, progress, say, show_table, write_json
+from facepriv.cli.output import Full, JsonFile, only, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.wording import count
 
@@ -59,8 +59,8 @@ def protocol(
 
     with opened_store() as (store, _), progress("Embedding") as report:
         scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
-    show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(scored.results))
     say(*protocol_sentences(scored.results, scored.run_id, scored.not_in_run))
+    show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(scored.results))
     write_json(json_file, protocol_document(scored))
 
 
@@ -97,12 +97,14 @@ def datasets(
         str | None, typer.Argument(help="List the images of this data set, and where what is said of them comes from.")
     ] = None,
     discard: Annotated[str | None, typer.Option(help="Remove the interrupted import of this name.")] = None,
+    full: Full = False,
     json_file: JsonFile = None,
 ) -> None:
-    """List the data sets with their counts, and interrupted imports; or the images of one data set.
+    """List the data sets with their verdicts and counts, and interrupted imports; or the images of one data set.
 
     The list of images names people's files and subjects, and so does its --json; the access log records it.
     """
+    from facepriv.services.audits.verdicts import verdict_on_images
     from facepriv.services.datasets.import_jobs import discard_by_name
     from facepriv.services.datasets.importing import is_under_way
     from facepriv.services.datasets.retention import retention_day
@@ -115,24 +117,29 @@ def datasets(
             removed = discard_by_name(store, settings, discard)
             say(f"Removed {count(removed, 'image')} of the interrupted import {discard}.")
         counted = [(record, store.datasets.counts(record.id)) for record in store.datasets.list()]
+        verdicts = {record.id: verdict_on_images(store, record.id)[0] for record, _ in counted}
         unfinished = store.datasets.unfinished()
+    listed = [
+        {
+            "Name": record.name,
+            "Verdict": verdicts[record.id].short,
+            "Images": f"{counts.images:,}",
+            "Subjects": f"{counts.subjects:,}",
+            "Female": str(counts.labels.get(-1, 0)),
+            "Male": str(counts.labels.get(1, 0)),
+            "Unlabelled": str(counts.labels.get(None, 0)),
+            "No usable face": str(sum(counts.failures.values())),
+            "Notes": str(sum(counts.problems.values())),
+            "Read as": record.reader,
+            "Keep until": retention_day(record),
+        }
+        for record, counts in counted
+    ]
+    last = "Keep until" if any(row["Keep until"] for row in listed) else "No usable face"
+    shown = ("Name", "Verdict", "Images", "Subjects", last)
     show_table(
         "Data sets",
-        [
-            {
-                "Name": record.name,
-                "Images": f"{counts.images:,}",
-                "Subjects": f"{counts.subjects:,}",
-                "Female": str(counts.labels.get(-1, 0)),
-                "Male": str(counts.labels.get(1, 0)),
-                "Unlabelled": str(counts.labels.get(None, 0)),
-                "No usable face": str(sum(counts.failures.values())),
-                "Notes": str(sum(counts.problems.values())),
-                "Read as": record.reader,
-                "Keep until": retention_day(record),
-            }
-            for record, counts in counted
-        ],
+        listed if full else only(listed, *shown),
         none="There is no data set yet. Import one with `facepriv import PATH --name NAME`, or try `facepriv demo`.",
     )
     for left in unfinished:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facepriv.cli.options import Replace
-from facepriv.cli.output import JsonFile, progress, say, show_table, write_json
+from facepriv.cli.output import Full, JsonFile, only, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.wording import size_of
 
@@ -17,28 +17,34 @@ if TYPE_CHECKING:
     from facepriv.datasets.published import PublishedDataset
 
 
-def models(json_file: JsonFile = None) -> None:
-    """List the models: which are usable here, under which licence, and how to get the others."""
+def models(full: Full = False, json_file: JsonFile = None) -> None:
+    """List the models that can be used here, and name the others; --full says licences and how to get each."""
     from facepriv.services.models.catalogue import list_models
 
     statuses = list_models()
-    show_table(
-        "Models",
-        [
-            {
-                "Name": status.card.name,
-                "Kind": status.kind + (f" of {status.attribute}" if status.attribute else ""),
-                "State": status.state,
-                "Size": size_of(status.bytes),
-                "Version": status.card.version,
-                "Licence": status.card.licence,
-                "Notes": f"Get it with: {status.how}"
-                if status.state == "not here"
-                else status.reason or status.card.notes,
-            }
-            for status in statuses
-        ],
-    )
+    shown = [
+        {
+            "Name": status.card.name,
+            "Kind": status.kind + (f" of {status.attribute}" if status.attribute else ""),
+            "State": status.state,
+            "Size": size_of(status.bytes),
+            "Version": status.card.version,
+            "Licence": status.card.licence,
+            "Notes": f"Get it with: {status.how}" if status.state == "not here" else status.reason or status.card.notes,
+        }
+        for status in statuses
+    ]
+    if full:
+        show_table("Models", shown)
+    else:
+        here = [row for row, status in zip(shown, statuses, strict=True) if status.usable]
+        show_table("Models that can be used here", only(here, "Name", "Kind", "Version"))
+        others: dict[str, list[str]] = {}
+        for status in statuses:
+            if not status.usable:
+                others.setdefault(status.state, []).append(status.card.name)
+        say(*(f"{state.capitalize()}: {', '.join(names)}." for state, names in others.items()))
+        say("Licences, sizes and how to get the others: facepriv models --full")
     rows = [
         {
             "name": status.card.name,
@@ -184,7 +190,7 @@ def model_remove(
         if not yes:
             typer.confirm(f"Remove the model {name}?", abort=True)
         remove_model(store, name, actor=get_actor())
-    typer.echo(f"Removed {name}.")
+    say(f"Removed {name}.")
 
 
 probe = typer.Typer(help="Train gender classifiers on matchers' templates.", no_args_is_help=True)
@@ -216,4 +222,4 @@ def probe_train(
             actor=get_actor(),
             on_progress=report,
         )
-    typer.echo(f"Trained the probe {own.name}, version {own.card.version}. {own.card.notes}")
+    say(f"Trained the probe {own.name}, version {own.card.version}. {own.card.notes}")

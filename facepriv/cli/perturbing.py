@@ -11,14 +11,14 @@ import typer
 
 from facepriv.cli.execution import follow_to_end, submit_and_show
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
-from facepriv.cli.output import JsonFile, file_target, say, show_table, write_json
+from facepriv.cli.output import Full, JsonFile, file_target, fitted, only, say, show_table, write_json
 from facepriv.cli.results import show_run, write_model
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 
 
-def methods(json_file: JsonFile = None) -> None:
-    """List the perturbation methods: their kind, and their parameters with defaults."""
+def methods(full: Full = False, json_file: JsonFile = None) -> None:
+    """List the perturbation methods; --full also lists their parameters with defaults."""
     from facepriv.perturb.registry import aim_of
     from facepriv.presentation.help_texts import KIND_TITLES
     from facepriv.presentation.run_tables import shown
@@ -36,8 +36,10 @@ def methods(json_file: JsonFile = None) -> None:
         }
         for method in listed
     ]
-    show_table("Perturbation methods", rows)
-    for method, parameters in listed.items():
+    show_table("Perturbation methods", rows if full else only(rows, "Method", "Aim", "Title"))
+    if not full:
+        say("Their parameters: facepriv methods --full")
+    for method, parameters in listed.items() if full else ():
         show_table(
             f"Parameters of {method.name} (set them with --set name=value)",
             [
@@ -67,6 +69,7 @@ def methods(json_file: JsonFile = None) -> None:
 def perturb(
     fields: dict[str, Any],
     *,
+    full: Full = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -84,7 +87,7 @@ def perturb(
         request = request.model_copy(update={"aim": _ask_for_aim()})
     submit_and_show(
         request,
-        show_run,
+        partial(show_run, full=full),
         no_wait=no_wait,
         executor=executor,
         scheduler=scheduler,
@@ -99,7 +102,7 @@ def _ask_for_aim() -> str:
     first = next(iter(AIM_TEXTS))
     # All on standard error: it is no part of the result.
     for aim, text in AIM_TEXTS.items():
-        typer.echo(f"--aim {aim}: {text.title}. {text.good_for}", err=True)
+        typer.echo(fitted(f"--aim {aim}: {text.title}. {text.good_for}"), err=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         typer.echo(f"No aim was named, so this run has the aim {first}.", err=True)
         return first

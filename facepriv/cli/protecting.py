@@ -9,7 +9,7 @@ import typer
 
 from facepriv.cli.execution import follow_to_end, say_under_way
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
-from facepriv.cli.output import JsonFile, say, show_table, write_json, write_text
+from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json, write_text
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import ProtectionRequest
 from facepriv.wording import count
@@ -21,16 +21,22 @@ if TYPE_CHECKING:
 TRIALS_SHOWN = 50
 
 
-def protections(json_file: JsonFile = None) -> None:
+def protections(full: Full = False, json_file: JsonFile = None) -> None:
     """List the protections of templates, what each needs and who can undo it, and the trials there are."""
     from facepriv.presentation.protection_tables import protection_rows, trial_row
+    from facepriv.presentation.verdict import trial_verdict
 
-    rows = protection_rows()
-    short = [{key: row[key] for key in ("Protection", "What it does", "Label at enrolment", "Key")} for row in rows]
-    show_table("Protections of templates", short)
     with opened_store() as (store, _):
-        trials = store.protections.list(limit=TRIALS_SHOWN)
-    show_table("Trials, newest first", [trial_row(trial) for trial in trials])
+        trials = [store.protections.get(trial.id) for trial in store.protections.list(limit=TRIALS_SHOWN)]
+    listed = [
+        {**trial_row(trial), "Verdict": trial_verdict(trial.result, trial.spec).short if trial.result else trial.state}
+        for trial in trials
+    ]
+    of_trials = ("Protection", "Verdict", "Templates", "Method")
+    show_table("Trials, newest first", listed if full else only(listed, *of_trials))
+    rows = protection_rows()
+    of_protections = ("Protection", "What it does", "Label at enrolment", "Key")
+    show_table("Protections of templates", rows if full else only(rows, *of_protections))
     write_json(
         json_file,
         {
@@ -88,6 +94,7 @@ def protect(
         typer.Option(help="File for the key, mode 0600. Default: beside the folder of --out; without one, no file."),
     ] = None,
     every: Annotated[bool, typer.Option("--every-attack", help="Also show each attacker in each state.")] = False,
+    full: Full = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -118,7 +125,7 @@ def protect(
             if trial.result is None:
                 follow_to_end(store, settings, "protection", trial.id, executor)
             document = protection_document(store, trial.id)
-            show_protection(document, every=every)
+            show_protection(document, every=every or full, full=full)
             secret, target = key, key_file
             if out is not None:
                 folder = out if len(sets) == 1 else out / record.name
@@ -132,7 +139,7 @@ def protect(
             write_text(json_file, protect_report(documents).model_dump_json(by_alias=True, indent=2))
 
 
-def show_protection(document: ProtectionDocument, *, every: bool = False) -> None:
+def show_protection(document: ProtectionDocument, *, every: bool = False, full: bool = False) -> None:
     """Show the verdict of a trial, its tables, and what no protection of templates covers."""
     from facepriv.presentation import protection_tables as tables
     from facepriv.presentation.protection_findings import NOT_COVERED, protection_findings
@@ -145,13 +152,18 @@ def show_protection(document: ProtectionDocument, *, every: bool = False) -> Non
         f"{count(chosen.templates, 'template')} of {chosen.people:,} people with a label.",
         protection_findings(document.untouched, chosen),
     )
-    show_table("What attackers learn, and what recognition loses", tables.outcome_rows(document))
-    show_table(f"Matching with {spec.method}", tables.matching_rows(chosen))
+    outcome = tables.outcome_rows(document)
+    short = ("Protection", "Strongest attacker", "Right", "More lost at most")
+    show_table("What attackers learn, and what recognition loses", outcome if full else only(outcome, *short))
+    if full:
+        show_table(f"Matching with {spec.method}", tables.matching_rows(chosen))
     if every:
         for audit in (document.untouched, *document.protected):
             show_table(f"Every attacker: {tables.audit_title(audit)}", tables.attack_rows(audit))
     for name, why in document.failed.items():
         say(f"Not tried: {name}. {why}")
+    if not full:
+        say("Everything else: the same command with --full")
     say("Not covered by any protection of templates:", *(f"  - {what}" for what in NOT_COVERED))
 
 

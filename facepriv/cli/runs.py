@@ -11,8 +11,8 @@ import typer
 
 from facepriv.cli.execution import follow_to_end, say_under_way, watch
 from facepriv.cli.options import NoWait
-from facepriv.cli.output import JsonFile, progress, show_table, write_json
-from facepriv.cli.results import show_run
+from facepriv.cli.output import Full, JsonFile, only, progress, say, show_table, write_json
+from facepriv.cli.results import show_audit, show_run
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
 
@@ -24,25 +24,38 @@ RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
 AuditOption = Annotated[int | None, typer.Option("--audit", help="Number of an audit, instead of a run.")]
 
 
-def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Number of runs to list.")] = 50) -> None:
-    """List the stored runs, newest first."""
+def runs(
+    json_file: JsonFile = None,
+    limit: Annotated[int, typer.Option(help="Number of runs to list.")] = 50,
+    full: Full = False,
+) -> None:
+    """List the stored runs with their verdicts, newest first."""
+    from facepriv.services.audits.verdicts import verdict_of_run
+
     with opened_store() as (store, _):
         records = store.runs.list(limit=limit)
+        verdicts = {
+            run.id: verdict_of_run(store, store.runs.get(run.id))[0] for run in records if run.state == "complete"
+        }
+    listed = [
+        {
+            "Run": str(run.id),
+            "Verdict": verdicts[run.id].short if run.id in verdicts else run.state,
+            "Data set": run.dataset_name,
+            "Method": run.method,
+            "Guide": run.guide,
+            "Images": str(run.images),
+            "State": run.state,
+            "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+            "Why": run.error or "",
+        }
+        for run in records
+    ]
+    failed = any(run.error for run in records)
+    shown = ("Run", "Verdict", "Data set", "Method", "Images", *(["Why"] if failed else []))
     show_table(
-        "Runs",
-        [
-            {
-                "Run": str(run.id),
-                "Data set": run.dataset_name,
-                "Method": run.method,
-                "Guide": run.guide,
-                "Images": str(run.images),
-                "State": run.state,
-                "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
-                "Why": run.error or "",
-            }
-            for run in records
-        ],
+        "Runs, newest first",
+        listed if full else only(listed, *shown),
         none="There is no run yet. Start one with `facepriv perturb DATASET`.",
     )
     rows = [
@@ -61,10 +74,18 @@ def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Nu
     write_json(json_file, {"schema": "facepriv.runs/1", "runs": rows})
 
 
-def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
-    """Show a stored run: verdict, gender errors, matching, effort, quality, failures."""
-    with opened_store() as (store, _):
-        show_run(store, run, json_file)
+def show(
+    run: RunOrNone = None,
+    audit: AuditOption = None,
+    full: Full = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a stored run or audit, its verdict first; --full shows all tables."""
+    with _one_of(run, audit) as (_, _, store, noun, number):
+        if noun == "run":
+            show_run(store, number, json_file, full=full)
+        else:
+            show_audit(store, number, json_file, full=full)
 
 
 def schema(json_file: JsonFile = None) -> None:
@@ -81,7 +102,7 @@ def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
 
     with _one_of(run, audit) as (_, _, store, noun, number):
         state = control.cancel(store, noun, number, get_actor())
-    typer.echo(f"{noun.capitalize()} {number} is {'stopping' if state == 'running' else state}.")
+    say(f"{noun.capitalize()} {number} is {'stopping' if state == 'running' else state}.")
 
 
 def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = False) -> None:
@@ -102,7 +123,7 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
             say_under_way(noun, number, state)
             return
         follow_to_end(store, settings, noun, number, cancels=ended)
-    typer.echo(f"{noun.capitalize()} {number} is complete.")
+    say(f"{noun.capitalize()} {number} is complete.")
 
 
 def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
@@ -110,7 +131,7 @@ def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
     with _one_of(run, audit) as (settings, queue, _, noun, number):
         with progress(f"{noun.capitalize()} {number}") as report:
             now = watch(queue, settings, number, report)
-        typer.echo(f"{noun.capitalize()} {number} is {now.state}{f': {now.error}' if now.error else '.'}")
+        say(f"{noun.capitalize()} {number} is {now.state}{f': {now.error}' if now.error else '.'}")
 
 
 def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = None) -> None:
@@ -137,7 +158,7 @@ def delete(
             typer.confirm(f"Permanently delete {noun} {number}?", abort=True)
         queue.delete(number)
         store.access.record(get_actor(), f"{noun}-deleted", f"{noun} {number}")
-    typer.echo(f"Deleted {noun} {number}.")
+    say(f"Deleted {noun} {number}.")
 
 
 @contextmanager

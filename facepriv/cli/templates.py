@@ -10,7 +10,17 @@ import typer
 
 from facepriv.cli.execution import work_here
 from facepriv.cli.options import with_fields
-from facepriv.cli.output import JsonFile, error_console, json_on_stdout, progress, say, show_table, write_json
+from facepriv.cli.output import (
+    Full,
+    JsonFile,
+    error_console,
+    json_on_stdout,
+    only,
+    progress,
+    say,
+    show_table,
+    write_json,
+)
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
 from facepriv.schemas.fields import describe_fields
@@ -30,7 +40,7 @@ Quality = Annotated[bool, typer.Option("--quality/--no-quality", help="Check the
 
 
 @templates.callback()
-def list_sets(context: typer.Context, json_file: JsonFile = None) -> None:
+def list_sets(context: typer.Context, full: Full = False, json_file: JsonFile = None) -> None:
     """List the template sets, or do one of the commands below."""
     if context.invoked_subcommand is not None:
         return
@@ -39,9 +49,11 @@ def list_sets(context: typer.Context, json_file: JsonFile = None) -> None:
 
     with opened_store() as (store, _):
         records = list_template_sets(store)
+    rows = set_rows(records)
+    until = ["Keep until"] if any(row["Keep until"] for row in rows) else []
     show_table(
         "Template sets",
-        set_rows(records),
+        rows if full else only(rows, "Name", "Templates", "Subjects", "Matcher", "From", *until),
         none="There is no template set yet. Import one with `facepriv templates import FILE --name NAME`, or make one "
         "with `facepriv templates make DATASET --matcher NAME`.",
     )

@@ -91,10 +91,10 @@ def retain(
         else:
             name = retention.retain(store, store.datasets.get(dataset).id, until, actor=get_actor()).name
     if until is None:
-        typer.echo(f"{name} may be kept without limit.")
+        say(f"{name} may be kept without limit.")
     else:
         past = " That day has passed: facepriv purge --expired deletes it." if until < date.today() else ""
-        typer.echo(f"{name} may be kept until {until}.{past}")
+        say(f"{name} may be kept until {until}.{past}")
 
 
 def collect(
@@ -125,9 +125,12 @@ def doctor(
 
     with private_scratch(), nullcontext() if quick else progress("Hashing files") as report:
         checks = examine(get_settings(), quick=quick, on_progress=report)
+    notices = [check.name for check in checks if check.status == "notice"]
+    problems = [check.name for check in checks if check.status == "problem"]
+    found = count(len(problems), "problem") if problems else "No problem"
+    say(f"{found} and {count(len(notices), 'notice')} in {count(len(checks), 'check')}.")
     show_table("Checks", [{"Check": check.name, "Result": check.status, "Details": check.sentence} for check in checks])
     write_json(json_file, {"schema": "facepriv.doctor/1", "checks": [asdict(check) for check in checks]})
-    problems = [check.name for check in checks if check.status == "problem"]
     if problems:
         raise FaceprivError(f"{count(len(problems), 'problem')}: {listed(problems)}.")
 
@@ -142,7 +145,7 @@ def upgrade() -> None:
 
     with private_scratch():
         migrate.upgrade(get_settings().database_url)
-    typer.echo(f"The database is at revision {migrate.head()}.")
+    say(f"The database is at revision {migrate.head()}.")
 
 
 @db.command("check")
@@ -151,7 +154,7 @@ def check() -> None:
     from facepriv.services.upkeep.database import check_database
 
     with private_scratch():
-        typer.echo(check_database(get_settings()))
+        say(check_database(get_settings()))
 
 
 @db.command("backup")
@@ -160,7 +163,7 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.", callb
     from facepriv.services.upkeep.database import back_up_database
 
     with private_scratch():
-        typer.echo(back_up_database(get_settings(), file, actor=get_actor()))
+        say(back_up_database(get_settings(), file, actor=get_actor()))
 
 
 @db.command("restore")
@@ -171,4 +174,4 @@ def restore(
     from facepriv.services.upkeep.database import restore_database
 
     with private_scratch(make=True):
-        typer.echo(restore_database(get_settings(), file, actor=get_actor()))
+        say(restore_database(get_settings(), file, actor=get_actor()))

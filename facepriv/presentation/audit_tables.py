@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
+from facepriv.presentation.attackers import attacker_in_words
 from facepriv.presentation.run_tables import Row, between, count_rows, number, with_ends
 from facepriv.schemas.audits import (
     CONDITION_TITLES,
@@ -17,7 +18,6 @@ from facepriv.schemas.audits import (
     LearningGain,
     LearningPoint,
 )
-from facepriv.store import AuditRecord
 from facepriv.wording import match_rate, percent
 
 MEANS = "By"
@@ -39,30 +39,19 @@ def baseline_rows(result: AuditResult) -> list[Row]:
     ]
 
 
-def audit_row(audit: AuditRecord) -> Row:
-    """Return a stored audit as a row of a list."""
-    strongest = {} if audit.result is None else {line.condition: line for line in audit.result.headlines}
-
-    def right(name: ConditionName) -> str:
-        return "–" if name not in strongest else f"{percent(strongest[name].at_most)} ({strongest[name].attacker})"
-
-    return {
-        "Audit": str(audit.id),
-        "Data set": audit.dataset_name,
-        "Run": "–" if audit.run_id is None else str(audit.run_id),
-        "Images": f"{audit.images:,}",
-        "State": audit.state if audit.error is None else f"{audit.state}: {audit.error}",
-        "Right at most, untouched": right("untouched"),
-        "Right at most, mixed release": right("mix"),
-    }
-
-
 def attacker_rows() -> list[Row]:
     """Return every registered attacker with what it assumes."""
     rows = []
     for name in attackers.names():
         attacker = attackers.load(name)
-        rows.append({"Attacker": name, "Title": attacker.title, "Assumption": attacker.assumption})  # type: ignore[attr-defined]
+        rows.append(
+            {
+                "Attacker": name,
+                "In plain words": attacker_in_words(name),
+                "Title": attacker.title,  # type: ignore[attr-defined]
+                "Assumption": attacker.assumption,  # type: ignore[attr-defined]
+            }
+        )
     return rows
 
 

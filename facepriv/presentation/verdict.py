@@ -75,6 +75,11 @@ class Verdict:
         return SYMBOLS[self.level]
 
     @property
+    def short(self) -> str:
+        """The verdict in a cell of a table."""
+        return f"{self.symbol} {self.word}"
+
+    @property
     def sentence(self) -> str:
         """The verdict with its cost: one sentence or two."""
         return " ".join(filter(None, [f"{self.word}: {self.finding}", self.cost]))
@@ -176,7 +181,7 @@ def audit_verdict(result: AuditResult, *, most_loss: float | None = None, of: Co
     of : the release, where another one is meant.
     """
     strongest = {line.condition: line for line in result.headlines}
-    condition = of or _released(result)
+    condition = of or released(result)
     if condition not in strongest:
         return not_attacked()
     p = {"untouched": 0.0, "perturbed": 1.0, "mix": result.policy.p if result.policy else 0.0}[condition]
@@ -203,7 +208,8 @@ def audit_verdict(result: AuditResult, *, most_loss: float | None = None, of: Co
     )
 
 
-def _released(result: AuditResult) -> ConditionName:
+def released(result: AuditResult) -> ConditionName:
+    """Return which release of an audit its verdict is on."""
     names = {line.condition for line in result.headlines}
     if result.policy is not None and result.policy.p > 0 and "mix" in names:
         return "mix"
@@ -239,10 +245,13 @@ def shorten(attacker: str) -> str:
     return next(known, re.sub(r" \([^()]*\)", "", attacker))
 
 
-def to_html(verdict: Verdict, lead: str = "") -> str:
-    """Return the verdict as a block of HTML, whose style each page has; ``lead`` says what it is about."""
+def to_html(verdict: Verdict, lead: str = "", *, with_limits: bool = True) -> str:
+    """Return the verdict as a block of HTML, whose style each page has.
+
+    ``lead`` says what it is about; without ``with_limits``, what was not tried is left to another verdict beside it.
+    """
     about = f'<p class="about">{escape(lead)}</p>' if lead else ""
-    limits = f'<p class="limits">{escape(verdict.limits)}</p>' if verdict.limits else ""
+    limits = f'<p class="limits">{escape(verdict.limits)}</p>' if verdict.limits and with_limits else ""
     rest = " ".join(filter(None, [verdict.finding, verdict.cost]))
     return (
         f'<div class="facepriv-verdict {verdict.level}" role="group" aria-label="Verdict">{about}'

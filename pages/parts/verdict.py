@@ -16,15 +16,16 @@ from parts.progress import ACTIVE
 from parts.shell import errors_shown, me
 
 
-def show(verdict: Verdict, lead: str = "") -> None:
-    """Show a verdict; ``lead`` says what it is about."""
-    st.html(to_html(verdict, lead))
+def show(verdict: Verdict, lead: str = "", *, with_limits: bool = True) -> None:
+    """Show a verdict as `to_html` writes it."""
+    st.html(to_html(verdict, lead, with_limits=with_limits))
 
 
 def of_dataset(store: Store, record: DatasetRecord, *, offer: bool = True) -> None:
     """Show the verdict on a data set as it is, the best that a run made of it, and offer an audit if there is none."""
     found = verdicts_of_dataset(store, record.id)
-    show(found.untouched, f"{record.name}, images as they are")
+    # Both are of the same attackers mostly; the last says who was not tried.
+    show(found.untouched, f"{record.name}, images as they are", with_limits=found.best is None)
     if found.best is not None:
         show(found.best, f"{record.name}, best audited release so far: run {found.best_run}")
     if offer and found.audit is None:

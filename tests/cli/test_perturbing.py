@@ -23,10 +23,12 @@ pytestmark = pytest.mark.xdist_group("cli")
 
 
 def test_methods(empty):
-    said = empty("methods")
+    said = empty("methods", "--full")
     assert said.code == 0
+    shown = " ".join(said.out.split())
     for word in ("algorithm1", "unnoticeable, works against its guides", "Parameters of algorithm1", "eps", "0.05"):
-        assert word in said.out
+        assert word in shown
+    assert "Parameters of algorithm1" not in empty("methods").out
     document = empty.json("methods")
     assert document["schema"] == "facepriv.methods/1"
     assert {one["aim"]: one["name"] for one in document["methods"] if one["aim"]} == AIM_METHODS
@@ -41,9 +43,13 @@ def test_methods(empty):
     assert not empty.home.exists(), "nothing is written"
 
 
-def test_perturb_shows_all_tables(job: Job):
-    out = job.perturbed.out
-    assert out.startswith("No aim stated: the method algorithm1 was chosen by name.")
+def test_perturb_says_the_verdict_first_and_shows_all_tables_if_asked(job: Job):
+    brief = job.perturbed.out.splitlines()
+    assert brief[0].startswith("– Not attacked yet: nobody has attacked these images")
+    assert brief[1] == "To let every attacker try: facepriv audit --run 1"
+    assert brief[2] == "No aim stated: the method algorithm1 was chosen by name."
+    assert "Effort" not in brief
+    out = job.run("show", 1, "--full").out
     for title in ("Gender error", "Confusion of dlib-gender", "Face matching", "Effort", "Change of the image"):
         assert title in out
     assert "Run 1: algorithm1 (unnoticeable, works against its guides), guided by dlib-gender, on 4 images." in out

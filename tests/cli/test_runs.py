@@ -22,7 +22,8 @@ pytestmark = pytest.mark.xdist_group("cli")
 
 def test_runs(job: Job):
     said = job.run("runs")
-    assert "complete" in said.out
+    assert "– Not attacked yet" in said.out
+    assert "complete" in job.run("runs", "--full").out
     (run,) = job.run.json("runs")["runs"]
     assert {*run} == {"run_id", "dataset", "method", "guide", "images", "state", "created_at", "error"}
     assert run["run_id"] == job.perturb_json["run_id"]

@@ -56,15 +56,20 @@ def verdicts_of_dataset(store: Store, dataset_id: int) -> DatasetVerdicts:
     Every audit judges the untouched images, too; one of the data set as it is counts before one of a run, a newer one
     before an older one.
     """
-    newest = store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT)
-    audits = [store.audits.get(audit.id) for audit in newest]
-    first = next((audit for audit in audits if audit.run_id is None), audits[0] if audits else None)
-    untouched = not_attacked()
-    if first is not None and first.result is not None:
-        untouched = audit_verdict(first.result, of="untouched")
+    untouched, audit = verdict_on_images(store, dataset_id)
     latest: dict[int, Verdict] = {}
-    for audit in audits:
-        if audit.run_id is not None:
-            latest.setdefault(audit.run_id, verdict_of_audit(audit))
+    for newest in store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT):
+        if newest.run_id is not None and newest.run_id not in latest:
+            latest[newest.run_id] = verdict_of_audit(store.audits.get(newest.id))
     best = min(latest, key=lambda run: RANK.index(latest[run].level), default=None)
-    return DatasetVerdicts(untouched, None if best is None else latest[best], best, None if first is None else first.id)
+    return DatasetVerdicts(untouched, None if best is None else latest[best], best, audit)
+
+
+def verdict_on_images(store: Store, dataset_id: int) -> tuple[Verdict, int | None]:
+    """Return the verdict on a data set's images as they are, and the number of the audit that it is from, if any."""
+    newest = store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT)
+    first = next((audit for audit in newest if audit.run_id is None), newest[0] if newest else None)
+    result = None if first is None else store.audits.get(first.id).result
+    if first is None or result is None:
+        return not_attacked(), None
+    return audit_verdict(result, of="untouched"), first.id
