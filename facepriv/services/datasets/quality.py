@@ -74,13 +74,14 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     elif not (names := usable_matchers()):
         not_checked.append(
             "Images of one person under several names were not looked for, since no matcher can be used here; "
-            "facepriv models says why."
+            "facepriv models --full says why."
         )
     else:
         compared_by = make_reference(get_matcher(PREFERRED if PREFERRED in names else names[0]))
     if not judges:
         not_checked.append(
-            "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
+            "Labels were not compared with what classifiers say, since none can be used here; facepriv models --full "
+            "says why."
         )
     measures = [Measure(SCORE, judge) for judge in judges]
     if compared_by is not None:

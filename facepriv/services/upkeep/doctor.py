@@ -244,7 +244,7 @@ def check_models(models: Sequence[ModelStatus]) -> Finding:
             return "problem", f"No {kind} is usable. {kindred[0].reason}"
     if lacking:
         names = listed([model.card.name for model in lacking])
-        return "notice", f"Not here: {names} (facepriv models says how to get them). All others are unchanged."
+        return "notice", f"Not here: {names} (facepriv models --full says how to get them). All others are unchanged."
     return "ok", f"All {len(models)} are here and unchanged."
 
 
