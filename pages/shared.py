@@ -8,12 +8,13 @@ import streamlit as st
 
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import moment, plain, short_hash
+from facepriv.services.audits.verdicts import verdict_of_results
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_of, shared_with
 from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
 from facepriv.store import ShareRecord, Store
 from facepriv.store.records import DECISIONS
-from parts import share
+from parts import share, verdict
 from parts.shell import OFFICERS, me, with_store
 
 CHOSEN = "shared_number"
@@ -23,6 +24,7 @@ REPORT_HEIGHT = 1400
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Shared with you")
+    first = st.container()
     st.write(
         "Auditors measure how much gender a face database reveals, and what perturbing its images changes. Here are "
         "the results that they ask you to read and decide about. You see results, not the database."
@@ -43,6 +45,9 @@ def show(store: Store) -> None:
         key=CHOSEN,
     )
     shared = named[chosen]
+    with first:
+        found = verdict_of_results(store, shared.run_id, shared.audit_id)
+        verdict.show(found, f"{dataset_of(store, shared).name}, {about(shared)}")
     # On exactly these results: on the run alone, not on the run with an audit that was not shared.
     results = (shared.run_id, shared.audit_id)
     remarks = store.remarks.list(run_id=shared.run_id, audit_id=shared.audit_id)

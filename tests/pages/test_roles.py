@@ -11,7 +11,7 @@ from facepriv.services.sharing.shares import share
 from facepriv.store import open_store
 from facepriv.web.blobs import BLOBS
 from tests.actors import ADA, TEST
-from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts
+from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts, verdicts_of
 
 PASSWORD = "a password for tests"
 
@@ -86,6 +86,9 @@ def test_an_officers_home_and_sign_off(visit_as, store):
     assert "Nothing is shared with you" in texts(app)
     made = share(store, run_id=1, officer="otto", link=False, actor=ADA)
     app = visit_as("otto")
+    (shown,) = verdicts_of(app)
+    assert "<strong>Not protected:</strong>" in shown, "before the report is opened"
+    assert "run 1" in shown
     assert "not signed by you" in texts(app)
     app.radio[0].set_value("conditions")
     app.text_area[0].set_value("Until May, *not* longer.")

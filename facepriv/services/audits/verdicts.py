@@ -50,6 +50,14 @@ def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, AuditRecord |
     return (not_attacked() if run.result is None else run_verdict(run.result)), None
 
 
+def verdict_of_results(store: Store, run_id: int | None, audit_id: int | None) -> Verdict:
+    """Return the verdict on results that were shared: by exactly this audit, or on a run without one."""
+    if audit_id is not None:
+        return verdict_of_audit(store.audits.get(audit_id))
+    result = None if run_id is None else store.runs.get(run_id).result
+    return not_attacked() if result is None else run_verdict(result)
+
+
 def verdicts_of_dataset(store: Store, dataset_id: int) -> DatasetVerdicts:
     """Return the verdict on a data set's images as they are, and on the best audited release made of them.
 
