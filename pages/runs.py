@@ -58,7 +58,7 @@ def verdicts(store: Store, opened: Sequence[int]) -> None:
     numbers = opened or [run.id for run in store.runs.list(states=("complete",), limit=1)]
     for run in map(store.runs.get, numbers):
         if run.result is not None:
-            verdict.of_run(store, run, offer=len(numbers) == 1)
+            verdict.of_run(store, run, offer=len(numbers) == 1, with_limits=run.id == numbers[-1])
 
 
 def listing(store: Store) -> None:

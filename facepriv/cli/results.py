@@ -30,7 +30,7 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None, *, full: 
     if audit is None:
         say(f"To let every attacker try: facepriv audit --run {run_id}")
     else:
-        say(f"By audit {audit.id}. To attack it again: facepriv audit --run {run_id}")
+        say(f"By audit {audit}. To attack it again: facepriv audit --run {run_id}")
     spec = run.spec
     guides = " and ".join(ref.name for ref in spec.guides)
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"

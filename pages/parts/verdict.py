@@ -32,11 +32,11 @@ def of_dataset(store: Store, record: DatasetRecord, *, offer: bool = True) -> No
         offer_audit(store, AuditRequest(dataset=record.name), f"dataset-{record.id}", dataset_id=record.id)
 
 
-def of_run(store: Store, run: RunRecord, *, offer: bool = True) -> None:
+def of_run(store: Store, run: RunRecord, *, offer: bool = True, with_limits: bool = True) -> None:
     """Show the verdict on a complete run, and offer an audit if there is none."""
     verdict, audit = verdict_of_run(store, run)
-    by = "" if audit is None else f", by audit {audit.id}"
-    show(verdict, f"Run {run.id} on {run.dataset_name}{by}")
+    by = "" if audit is None else f", by audit {audit}"
+    show(verdict, f"Run {run.id} on {run.dataset_name}{by}", with_limits=with_limits)
     if offer and audit is None:
         offer_audit(store, AuditRequest(run=run.id), f"run-{run.id}", run_id=run.id)
 

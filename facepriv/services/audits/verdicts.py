@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facepriv.presentation.verdict import Verdict, audit_verdict, not_attacked, run_verdict
-from facepriv.store import AuditRecord, RunRecord, Store
+from facepriv.store import AuditRecord, AuditSummary, RunRecord, Store
 
 LOOKED_AT = 20
 """Newest audits of a data set among which its best release is looked for."""
 RANK = ("protected", "costly", "uncertain", "exposed", "unknown")
 """Verdicts, the best first."""
+MOST_KNOWN = 2000
+"""Audits whose verdicts a process keeps: complete ones never change, and reading one takes tens of milliseconds."""
+_known: dict[tuple[object, ...], tuple[Verdict, Verdict]] = {}
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,14 @@ def verdict_of_audit(audit: AuditRecord) -> Verdict:
     return audit_verdict(audit.result, most_loss=audit.spec.most_fnmr_loss)
 
 
-def newest_audit(store: Store, run_id: int) -> AuditRecord | None:
-    """Return the newest complete audit of a run; None if there is none."""
-    newest = store.audits.list(run_id=run_id, states=("complete",), limit=1)
-    return store.audits.get(newest[0].id) if newest else None
-
-
-def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, AuditRecord | None]:
-    """Return the verdict on a run by its newest complete audit, and that audit.
+def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, int | None]:
+    """Return the verdict on a run by its newest complete audit, and that audit's number.
 
     Without one, nobody has attacked it; what it cost is known if it is complete.
     """
-    audit = newest_audit(store, run.id)
-    if audit is not None:
-        return verdict_of_audit(audit), audit
+    newest = store.audits.list(run_id=run.id, states=("complete",), limit=1)
+    if newest:
+        return _verdicts(store, newest[0])[0], newest[0].id
     return (not_attacked() if run.result is None else run_verdict(run.result)), None
 
 
@@ -66,18 +63,35 @@ def verdicts_of_dataset(store: Store, dataset_id: int) -> DatasetVerdicts:
     """
     untouched, audit = verdict_on_images(store, dataset_id)
     latest: dict[int, Verdict] = {}
-    for newest in store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT):
+    for newest in _newest(store, dataset_id):
         if newest.run_id is not None and newest.run_id not in latest:
-            latest[newest.run_id] = verdict_of_audit(store.audits.get(newest.id))
+            latest[newest.run_id] = _verdicts(store, newest)[0]
     best = min(latest, key=lambda run: RANK.index(latest[run].level), default=None)
     return DatasetVerdicts(untouched, None if best is None else latest[best], best, audit)
 
 
 def verdict_on_images(store: Store, dataset_id: int) -> tuple[Verdict, int | None]:
     """Return the verdict on a data set's images as they are, and the number of the audit that it is from, if any."""
-    newest = store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT)
+    newest = _newest(store, dataset_id)
     first = next((audit for audit in newest if audit.run_id is None), newest[0] if newest else None)
-    result = None if first is None else store.audits.get(first.id).result
-    if first is None or result is None:
-        return not_attacked(), None
-    return audit_verdict(result, of="untouched"), first.id
+    return (not_attacked(), None) if first is None else (_verdicts(store, first)[1], first.id)
+
+
+def _newest(store: Store, dataset_id: int) -> tuple[AuditSummary, ...]:
+    return store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT)
+
+
+def _verdicts(store: Store, complete: AuditSummary) -> tuple[Verdict, Verdict]:
+    """Return the verdicts of a complete audit on its release and on the untouched images, read once a process."""
+    # Two databases may have an audit of the same number, but not one that began and ended at the same microseconds.
+    key = complete.id, complete.dataset_name, complete.started_at, complete.finished_at
+    verdicts = _known.get(key)
+    if verdicts is None:
+        audit = store.audits.get(complete.id)
+        if audit.result is None:
+            return not_attacked(), not_attacked()
+        verdicts = verdict_of_audit(audit), audit_verdict(audit.result, of="untouched")
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = verdicts
+    return verdicts
