@@ -18,6 +18,7 @@ from facepriv.cli import (
     runs,
     serving,
     sharing,
+    studying,
     templates,
     upkeep,
 )
@@ -78,6 +79,7 @@ app.command()(audits.audit)
 app.command()(audits.policy)
 app.command()(protecting.protections)
 app.command()(protecting.protect)
+app.command()(studying.study)
 app.command()(runs.runs)
 app.command()(audits.audits)
 app.command()(runs.show)
@@ -100,6 +102,7 @@ app.command()(serving.demo)
 app.command()(perturbing.reproduce)
 app.command()(serving.worker)
 app.command()(runs.schema)
+app.add_typer(studying.studies, name="studies")
 app.add_typer(templates.templates, name="templates")
 app.add_typer(upkeep.db, name="db")
 app.add_typer(accounts.user, name="user")

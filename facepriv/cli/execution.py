@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         RunStore,
         RunSummary,
         Store,
+        StudyStore,
+        StudySummary,
     )
 
 
@@ -112,7 +114,7 @@ def follow_to_end(
         raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
 
 
-def queue_of(store: Store, noun: str) -> RunStore | AuditStore | ProtectionStore:
+def queue_of(store: Store, noun: str) -> RunStore | AuditStore | ProtectionStore | StudyStore:
     """Return the table of the jobs of a kind."""
     from facepriv.services.jobs.kinds import KindWithTable, kinds
 
@@ -132,8 +134,8 @@ def work_here(settings: Settings, job_id: int, report: Any, kinds: Collection[st
 
 
 def watch(
-    queue: RunStore | AuditStore | ProtectionStore, settings: Settings, number: int, report: Any
-) -> RunSummary | AuditSummary | ProtectionSummary:
+    queue: RunStore | AuditStore | ProtectionStore | StudyStore, settings: Settings, number: int, report: Any
+) -> RunSummary | AuditSummary | ProtectionSummary | StudySummary:
     """Show the progress of a run, an audit or a protection until it ends, and return how it ended."""
     from facepriv.services.jobs.following import follow
 

@@ -29,10 +29,15 @@ SHORT = {
     "guards": "guard",
     "guides": "guide",
     "matchers": "matcher",
+    "methods": "method",
     "most_accuracy": "ceiling",
     "most_fnmr_loss": "floor",
     "others": "compare",
     "parameters": "set",
+    "proportions": "proportion",
+    "protections": "protection",
+    "sides": "side",
+    "strengths": "strength",
     "version": "matcher-version",
 }
 """Names of options that differ from their fields'."""
@@ -98,6 +103,6 @@ def _more(field: FieldDescription, several: bool) -> str:
     """Say what else there is to know of an option: its values, that it may be repeated, its default."""
     named = any(str(value) in field.help for value in field.options)
     values = f" ({' or '.join(map(str, field.options))})" if field.options and not named else ""
-    default = ", ".join(field.default) if field.several and field.default else field.default
+    default = ", ".join(map(str, field.default)) if field.several and field.default else field.default
     stated = f". Default: {default}" if default not in (None, (), {}) else ""
     return f"{values}{stated}{'. Repeatable' * several}"

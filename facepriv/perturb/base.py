@@ -199,6 +199,8 @@ class Perturber(ABC):
     """Whether it asks the guard matchers while it changes a face."""
     learns_averages: ClassVar[bool] = False
     """Whether what it learns is of averages, which more people make better, also people from elsewhere."""
+    learnt_by: ClassVar[tuple[str, ...] | None] = None
+    """Parameters that what it learns depends on, besides the people, guides and guards; None for all of them."""
     keeps_attributes: ClassVar[bool] = False
     """Whether it can keep the scores of other classifiers."""
     landmarkers: ClassVar[tuple[str, ...] | None] = (DEFAULT_LANDMARKER,)

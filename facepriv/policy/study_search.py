@@ -225,14 +225,8 @@ def reaches(goal: StudyGoal, figures: StudyFigures) -> bool:
 
 
 def surely_reaches(goal: StudyGoal, figures: StudyFigures) -> bool:
-    """Return whether both upper bounds keep to the goal."""
-    high = figures.lost.high
-    return (
-        reaches(goal, figures)
-        and high is not None
-        and figures.upper <= goal.attacker_at_most + _ROUNDING
-        and high <= goal.matches_lost + _ROUNDING
-    )
+    """Return whether the attackers keep to the goal even allowing for chance, and the matches lost keep to it."""
+    return reaches(goal, figures) and figures.upper <= goal.attacker_at_most + _ROUNDING
 
 
 def is_better(one: StudyFigures, other: StudyFigures) -> bool:

@@ -58,6 +58,11 @@ class AuditSpec(Frozen):
     """Random draws of the policy that every point between 0 and 1 is averaged over."""
     folds: int = 5
     resamples: int = 2000
+    proportions: tuple[float, ...] = Field(default=(), exclude_if=lambda proportions: not proportions)
+    """Proportions at which attackers are tried besides 0; empty for every tenth, and what the policy chooses."""
+    brief: bool = Field(default=False, exclude_if=lambda brief: not brief)
+    """Whether only figures of the attackers themselves are computed, as for a study's search: no figures of every
+    variant, and none of what they learn from parts of the people, but an interval at every proportion."""
     most_fnmr_loss: float | None = None
     """Floor of utility: how much worse FNMR at FMR 0.1 % may be than that of the untouched images; null for none."""
     seed: int = 0
@@ -107,6 +112,8 @@ class CurvePoint(Frozen):
     auc: float
     bits: float
     """Bits learnt at least."""
+    interval: Interval | None = Field(default=None, exclude_if=lambda interval: interval is None)
+    """Of the accuracy, in brief audits."""
 
 
 class LearningPoint(Frozen):

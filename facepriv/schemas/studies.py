@@ -135,7 +135,9 @@ class StudyStep(Frozen):
 
     setting: str
     rung: int
-    """-1 for the confirmation."""
+    """-1 for a confirmation."""
+    candidate: str | None = None
+    """The candidate that is confirmed; null in a search."""
     figures: dict[str, StudyFigures] = Field(default_factory=dict)
     """By candidate; of the untouched images under ``untouched``."""
     failed: str | None = None
@@ -166,7 +168,8 @@ class StudyOutcome(Frozen):
     """The last rung on which it was tried."""
     figures: StudyFigures | None = None
     on_frontier: bool = False
-    """Whether no other candidate of the same rung is as good in both numbers and better in one."""
+    """Whether no other candidate of the last rung that was reached, and not leaving all as it is, is as good in both
+    numbers and better in one."""
     run_id: int | None = None
     audit_ids: tuple[int, ...] = ()
 

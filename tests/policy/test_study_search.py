@@ -20,59 +20,9 @@ from facepriv.policy.study_search import (
     run_search,
     surely_reaches,
 )
-from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.figures import Interval
-from facepriv.schemas.studies import (
-    UNTOUCHED,
-    StudyCandidate,
-    StudyFigures,
-    StudyGoal,
-    StudyRung,
-    StudySetting,
-    StudySpec,
-    StudyStep,
-)
-
-GOAL = StudyGoal(attacker_at_most=0.7, matches_lost=0.03, fmr=0.001)
-
-
-def figures_of(accuracy: float, lost: float, width: float = 0.05, people: int = 20) -> StudyFigures:
-    return StudyFigures(
-        people=people,
-        attacker="score",
-        accuracy=Interval(value=accuracy, low=max(0.0, accuracy - width), high=min(1.0, accuracy + width)),
-        upper=max(0.5, min(1.0, accuracy + width)),
-        lost=Interval(value=lost, low=lost - width / 2, high=lost + width / 2),
-        matcher="sface",
-    )
-
-
-def spec_of(settings: int, rungs: int = 3, seconds: float = 1e9, templates: int = 0) -> StudySpec:
-    """Settings of two candidates each, the second of which joins on the second rung."""
-    all_settings = tuple(
-        StudySetting(name=f"s{i}", released="templates" if i < templates else "images", method="m", cost=i)
-        for i in range(settings)
-    )
-    return StudySpec(
-        dataset=DatasetRef(id=1, name="faces", content_sha256="0" * 64),
-        goal=GOAL,
-        release="both" if templates else "images",
-        seconds=seconds,
-        settings=all_settings,
-        candidates=tuple(
-            StudyCandidate(name=f"{each.name}, {p:.0%}", setting=each.name, p=p, select_by="image", from_rung=rung)
-            for each in all_settings
-            for p, rung in ((1.0, 0), (0.5, 1))
-        ),
-        rungs=tuple(StudyRung(people=10 * 2**r, images=20 * 2**r, draws=1, attackers=("sign",)) for r in range(rungs)),
-        image_ids=(1,),
-        confirmation_ids=(2,),
-        confirmation_people=1,
-        attackers=("sign",),
-        classifiers=(),
-        matchers=(),
-        facepriv_version="0",
-    )
+from facepriv.schemas.studies import UNTOUCHED, StudySpec, StudyStep
+from tests.study_examples import GOAL, figures_of, spec_of
 
 
 @dataclass

@@ -93,18 +93,24 @@ def _attack_result(
     )
 
 
-def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: SubjectBootstrap) -> CurvePoint | None:
-    """Return an attacker's figures at one proportion, averaged over draws; None where there is nothing to go on."""
+def curve_point(
+    p: float, attacker: str, attacks: Sequence[Attack], bootstrap: SubjectBootstrap, *, interval: bool = False
+) -> CurvePoint | None:
+    """Return an attacker's figures at one proportion, averaged over draws; None where there is nothing to go on.
+
+    Without an interval of the accuracy, unless one is asked for.
+    """
     if not _has_guesses(attacks):
         return None
     guesses = np.stack([draw.chosen for draw in attacks])
-    leak = posterior_leak(guesses, bootstrap, intervals=False)
+    leak = posterior_leak(guesses, bootstrap, intervals=interval)
     return CurvePoint(
         p=p,
         attacker=attacker,
         accuracy=leak.accuracy.value or 0.0,
         auc=leak.auc.value or 0.0,
         bits=leak.bits.value or 0.0,
+        interval=leak.accuracy if interval else None,
     )
 
 

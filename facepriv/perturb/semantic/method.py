@@ -65,6 +65,7 @@ class Semantic(Perturber):
     kind = "visible"
     uses_guards = True
     learns_averages = True
+    learnt_by = ("images",)
     Parameters: ClassVar[type[Parameters]] = SemanticParameters
     parameters: SemanticParameters
 

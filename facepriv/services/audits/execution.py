@@ -95,6 +95,7 @@ class AuditExecution(LeasedJob):
         super().__init__(claim, audit.id)
         self.spec = audit.spec
         self._attacks: dict[Task, Attack] = {}
+        self._in_full = not self.spec.brief
 
     def work(self) -> None:
         """Execute the stages one after the other."""
@@ -134,7 +135,9 @@ class AuditExecution(LeasedJob):
         return self._sum_up(lambda: make_evidence(measured, others)[0])
 
     def _release(self, p: float) -> Release:
-        return Release(p, range(number_of_draws(p, self.spec.draws)), in_full=p in (0.0, 1.0, self.spec.p))
+        return Release(
+            p, range(number_of_draws(p, self.spec.draws)), in_full=self._in_full and p in (0.0, 1.0, self.spec.p)
+        )
 
     def _tasks(self, release: Release) -> list[Task]:
         return [Task(name, release.p, draw, release.in_full) for name in self.spec.attackers for draw in release.draws]
@@ -166,9 +169,10 @@ class AuditExecution(LeasedJob):
         return self._sum_up(lambda: self._result({"untouched": release}))
 
     def _audit_run(self) -> AuditResult:
-        sign = self._sign_optimum()
-        fixed = self.spec.p
-        grid = sorted({*PROPORTIONS, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
+        fixed, asked = self.spec.p, self.spec.proportions
+        sign = None if asked else self._sign_optimum()
+        wanted = {0.0, *asked} if asked else {*PROPORTIONS, *([] if sign is None else [sign.p])}
+        grid = sorted({*wanted, *([] if fixed is None else [fixed])})
         releases = [self._release(p) for p in grid]
         tasks = self._order([task for release in releases for task in self._tasks(release)])
         total = len(tasks) + (0 if fixed is not None else len(self._tasks(self._release(0.5))))
@@ -181,13 +185,11 @@ class AuditExecution(LeasedJob):
         if choice.automatic and choice.p not in (0.0, 1.0):
             # On draws and folds of its own: the proportion was chosen as the best of those looked at.
             number = len(mix.draws)
-            mix = Release(choice.p, range(number, 2 * number), in_full=True)
+            mix = Release(choice.p, range(number, 2 * number), in_full=self._in_full)
             self._attack(self._tasks(mix), total)
-        conditions: dict[ConditionName, Release] = {
-            "untouched": self._release(0.0),
-            "mix": mix,
-            "perturbed": self._release(1.0),
-        }
+        conditions: dict[ConditionName, Release] = {"untouched": self._release(0.0), "mix": mix}
+        if 1.0 in grid:
+            conditions["perturbed"] = self._release(1.0)
         result = self._sum_up(lambda: self._result(conditions, choice))
         change = self._sum_up(lambda: self._utility_change(scores))
         return result.model_copy(
@@ -291,7 +293,7 @@ class AuditExecution(LeasedJob):
 
     def _points(self, releases: Sequence[Release]) -> list[CurvePoint]:
         points = [
-            curve_point(release.p, name, draws, self._bootstrap)
+            curve_point(release.p, name, draws, self._bootstrap, interval=self.spec.brief)
             for release in releases
             for name, draws in self._by_attacker(release).items()
         ]

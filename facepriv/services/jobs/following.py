@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
-from facepriv.store import AuditStore, AuditSummary, ProtectionStore, ProtectionSummary, RunStore, RunSummary
+from facepriv.store import (
+    AuditStore,
+    AuditSummary,
+    ProtectionStore,
+    ProtectionSummary,
+    RunStore,
+    RunSummary,
+    StudyStore,
+    StudySummary,
+)
 
 LOOK_SECONDS = 0.5
 LINGER_SECONDS = 20.0
@@ -18,8 +27,8 @@ MOST_FAULTS = 3
 
 
 def follow(
-    queue: RunStore | AuditStore | ProtectionStore, settings: Settings, number: int
-) -> Iterator[RunSummary | AuditSummary | ProtectionSummary]:
+    queue: RunStore | AuditStore | ProtectionStore | StudyStore, settings: Settings, number: int
+) -> Iterator[RunSummary | AuditSummary | ProtectionSummary | StudySummary]:
     """Yield how far it is, twice a second, the last time when it has ended; a worker is started where none is alive.
 
     Raises UnknownNameError if it does not exist, FaceprivError if workers end with a fault as soon as they are started.

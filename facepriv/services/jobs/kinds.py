@@ -9,7 +9,7 @@ from facepriv.config import Settings
 from facepriv.registry import Registry
 from facepriv.schemas.requests import Request
 from facepriv.services.jobs.leased_job import Claim
-from facepriv.store import AuditStore, ProtectionStore, RunStore, Store
+from facepriv.store import AuditStore, ProtectionStore, RunStore, Store, StudyStore
 from facepriv.types import Actor
 
 
@@ -53,7 +53,7 @@ class KindWithTable(Kind):
     """A kind whose specs and results are in a table of its own beside that of all jobs."""
 
     @abstractmethod
-    def table(self, store: Store) -> RunStore | AuditStore | ProtectionStore:
+    def table(self, store: Store) -> RunStore | AuditStore | ProtectionStore | StudyStore:
         """Return its table."""
 
     def create(self, store: Store, settings: Settings, spec: Any, request: Request, actor: Actor) -> int:
@@ -72,6 +72,7 @@ kinds: Registry[Kind] = Registry(
         "run": "facepriv.services.runs.job:RunKind",
         "audit": "facepriv.services.audits.job:AuditKind",
         "protection": "facepriv.services.protections.job:ProtectionKind",
+        "study": "facepriv.services.studies.job:StudyKind",
         "import": "facepriv.services.datasets.import_jobs:ImportKind",
         "templates": "facepriv.services.templates.job:TemplatesKind",
     },

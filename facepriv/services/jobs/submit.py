@@ -11,10 +11,11 @@ from facepriv.schemas.requests import (
     ProtectionRequest,
     Request,
     RunRequest,
+    StudyRequest,
     TemplatesRequest,
 )
 from facepriv.services.jobs.kinds import kinds
-from facepriv.store import AuditRecord, JobRecord, ProtectionRecord, RunRecord, Store
+from facepriv.store import AuditRecord, JobRecord, ProtectionRecord, RunRecord, Store, StudyRecord
 from facepriv.types import Actor
 
 
@@ -22,6 +23,8 @@ from facepriv.types import Actor
 def submit(store: Store, settings: Settings, request: RunRequest, actor: Actor, once: bool = ...) -> RunRecord: ...
 @overload
 def submit(store: Store, settings: Settings, request: AuditRequest, actor: Actor, once: bool = ...) -> AuditRecord: ...
+@overload
+def submit(store: Store, settings: Settings, request: StudyRequest, actor: Actor, once: bool = ...) -> StudyRecord: ...
 @overload
 def submit(
     store: Store, settings: Settings, request: ProtectionRequest, actor: Actor, once: bool = ...

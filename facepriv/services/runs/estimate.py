@@ -104,6 +104,12 @@ def _asks_as_much(
     )
 
 
+def estimate_each_image(request: RunRequest) -> float:
+    """Return the seconds that one image takes one process, by tables of speeds alone; raises as `estimate_run`."""
+    method = make_method(choose_method(request), request.parameters)
+    return _each_image(request, method, choose_guides(request), _choose_guards(request, method))[0]
+
+
 def _from_tables(
     settings: Settings,
     request: RunRequest,
@@ -112,6 +118,13 @@ def _from_tables(
     guards: Sequence[str],
     images: int,
 ) -> Estimate:
+    each_image, basis = _each_image(request, method, guides, guards)
+    return Estimate(STARTING_SECONDS + images * each_image / processes(settings), basis)
+
+
+def _each_image(
+    request: RunRequest, method: Perturber, guides: Sequence[str], guards: Sequence[str]
+) -> tuple[float, str]:
     # What is kept is asked about as often as a guide.
     names = (*dict.fromkeys(guides), *request.keep)
     asked = [EVALUATION_SECONDS.get(name.partition(VALUE)[0], OTHER_EVALUATION_SECONDS) for name in names]
@@ -124,12 +137,11 @@ def _from_tables(
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS + PANEL_SECONDS * request.panel
     if request.landmarker != DEFAULT_LANDMARKER:
         each_image += LOCATING_SECONDS
-    return Estimate(
-        STARTING_SECONDS + images * each_image / processes(settings),
+    basis = (
         f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
         f"an image, {'asking matchers, ' if looks else ''}and judging it"
-        + ("; learning comes on top" if method.learns else ""),
     )
+    return each_image, basis + ("; learning comes on top" if method.learns else "")
 
 
 def _is_whole(run: RunRecord) -> bool:

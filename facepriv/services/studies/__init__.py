@@ -1,0 +1,1 @@
+"""Studies: prepared, searched, confirmed, summed up."""
