@@ -25,6 +25,8 @@ from facepriv.schemas.runs import Phase
 from facepriv.store import ImageRecord, Store
 from facepriv.store.measures import Vector
 
+WITHOUT_FILTERS = frozenset({"sign", "score", "ensemble", "template", "retrained", "texture", "several-images"})
+"""Attackers that read no classifier's scores of filtered images, which take longest to compute."""
 Vectors = Mapping[str, Mapping[PhaseImage, Vector]]
 
 
@@ -65,9 +67,10 @@ def _list_images(store: Store, dataset_id: int, ids: Sequence[int], run_id: int 
 
 
 def list_measures(spec: AuditSpec) -> list[Measure]:
-    """Return the measures that an audit's attackers need."""
+    """Return the measures that an audit's attackers need; a brief one leaves out the slowest if none of its does."""
+    kinds = (SCORE,) if spec.brief and WITHOUT_FILTERS.issuperset(spec.attackers) else (SCORE, RESTORED)
     return [
-        *(Measure(kind, classifier) for kind in (SCORE, RESTORED) for classifier in spec.classifiers),
+        *(Measure(kind, classifier) for kind in kinds for classifier in spec.classifiers),
         *(Measure(TEMPLATE, matcher) for matcher in spec.matchers),
         Measure(RESIDUALS),
         Measure(APPEARANCE),

@@ -22,8 +22,8 @@ from facepriv.services.studies.space import list_candidates, list_settings, refu
 from facepriv.store import DatasetRecord, Store, StudyRecord
 from facepriv.wording import listed
 
-SCREENING = ("sign", "score", "ensemble", "template", "retrained", "texture", "joined")
-"""Attackers on the first of several rungs: those that are strongest for the time they take."""
+SCREENING = ("sign", "score", "ensemble", "template", "retrained", "texture")
+"""Attackers on the first of several rungs: those that are strongest for the time that they and their measures take."""
 DRAWS = 3
 """Random draws of the policy on the last rung; on others one will do."""
 LOOK_BACK = 100
