@@ -1,9 +1,11 @@
-"""How many genuine matches a release loses, at the threshold that is in use.
+"""How many genuine matches a release loses at an operating point.
 
-A matcher's threshold is set once, on images as they are, and stays when images are changed. So genuine comparisons are
-counted that reach it before and do not any more. Two kinds are looked at, and the one that loses more counts: images of
-the release with each other, as in a search for doublets, and an image of the release with one as it is, as a new photo
-comes in.
+A matcher's threshold is set on images as they are, and need not be lowered when images are changed. Where changed
+images of different people resemble each other more, as faces do that were moved towards the same other faces, it must
+be raised to keep the false match rate, which costs matches. So genuine comparisons are counted that reach the threshold
+in use before and do not reach the greater of the two after. Two kinds are looked at, and the one that loses more
+counts: images of the release with each other, as in a search for doublets, and an image of the release with one as it
+is, as a new photo comes in.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from facepriv.metrics.resampling import RESAMPLES
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.policy.mixed_utility import Compare, PairScores, pair_scores
 from facepriv.schemas.figures import Interval
-from facepriv.types import FEMALE, MALE, Flags, Floats64, Integers
+from facepriv.types import FEMALE, MALE, Flags, Integers
 
 LEAST_SUBJECTS = 2
 """Subjects of either gender with two comparable images, without whom no interval can be computed."""
@@ -40,9 +42,9 @@ class MatchesLost:
     """What a release costs one matcher."""
 
     lost: Interval
-    """FNMR of the release less that of images as they are, at one threshold; positive is worse."""
+    """FNMR of the release less that of images as they are; positive is worse."""
     fmr: float | None
-    """FMR of the release with itself at that threshold."""
+    """FMR of the release with itself at the threshold in use, before it is raised."""
 
 
 def find_threshold(
@@ -65,11 +67,14 @@ def count_matches_lost(
     labels: ArrayLike,
     perturbed: Sequence[Flags],
     threshold: float,
+    fmr: float,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> MatchesLost:
-    """Count genuine comparisons that a release loses at a threshold.
+    """Count genuine comparisons that a release loses.
+
+    The interval takes the subjects of the comparisons as drawn at random, and the thresholds as they are.
 
     Parameters
     ----------
@@ -77,29 +82,31 @@ def count_matches_lost(
         want of a template, is lost.
     subjects, labels : (n,), (n,) of the images: +1 male, -1 female.
     perturbed : for each draw of the policy ``(n,)`` which images are changed; the mean over draws counts.
-    threshold : a comparison is accepted at this score or above.
+    threshold : in use; a comparison is accepted at this score or above.
+    fmr : false match rate that the release is to keep to, for which the threshold is raised where it must be. From
+        fewer than ``1 / fmr`` non-mated comparisons it is raised too little.
 
     Raises
     ------
     BadInputError
         With code ``too-few-subjects`` if fewer than two subjects of a gender have two images with a template.
     """
-    mated = pairs.mated & np.isfinite(pairs.scores[0])
-    first, second = pairs.first[mated], pairs.second[mated]
-    accepted = pairs.scores >= threshold  # NaN is none
-    names, genders = np.asarray(subjects)[first], np.asarray(labels)[first]
+    possible = np.isfinite(pairs.scores[0])
+    mated, others = pairs.mated & possible, ~pairs.mated & possible
+    names, genders = np.asarray(subjects)[pairs.first[mated]], np.asarray(labels)[pairs.first[mated]]
     bootstrap = _bootstrap(names, genders, resamples, seed)
-    before = bootstrap.mean(~accepted[0, mated])
-    among, against = [], []
-    for flags in perturbed:
-        changed = np.asarray(flags, dtype=np.int64)
-        among.append(~_of(accepted[:, mated], changed[first], changed[second]))
-        # Either image may be the one of the release.
-        against.append(~_of(accepted[:, mated], changed[first], 0 * changed[second]))
-        against.append(~_of(accepted[:, mated], 0 * changed[first], changed[second]))
-    changes = [bootstrap.mean(_rates(rejected)).minus(before) for rejected in (among, against)]
+    before = bootstrap.mean((pairs.scores[0, mated] < threshold).astype(np.float64))
+    changes = []
+    released = [_of_release(pairs, flags) for flags in perturbed]
+    against = [scores for flags in perturbed for scores in _against_untouched(pairs, flags)]
+    for scores in (np.stack(released), np.stack(against)):
+        raised = max(threshold, _own_threshold(scores[:, mated], scores[:, others], fmr))
+        # A score of NaN reaches nothing.
+        after = bootstrap.mean((~(scores[:, mated] >= raised)).astype(np.float64))
+        changes.append(after.minus(before))
     worst = max(changes, key=lambda change: change.value)
-    return MatchesLost(worst.interval(), _fmr(pairs, accepted, perturbed))
+    passing = np.stack(released)[:, others] >= threshold
+    return MatchesLost(worst.interval(), float(passing.mean()) if passing.size else None)
 
 
 def has_enough_pairs(subjects: Sequence[str], labels: Sequence[int]) -> bool:
@@ -119,23 +126,25 @@ def _bootstrap(names: NDArray[np.str_], genders: Integers, resamples: int, seed:
     return SubjectBootstrap(names, genders, resamples=resamples, seed=seed)
 
 
-def _of(accepted: Flags, first: Integers, second: Integers) -> Flags:
-    """Pick from ``(4, m)`` of all combinations those that a draw has."""
-    chosen: Flags = accepted[2 * first + second, np.arange(accepted.shape[1])]
+def _of_release(pairs: PairScores, flags: Flags) -> NDArray[np.float32]:
+    """Return the scores ``(n,)`` of images of a release with each other."""
+    changed = np.asarray(flags, dtype=np.int64)
+    return _pick(pairs, changed[pairs.first], changed[pairs.second])
+
+
+def _against_untouched(pairs: PairScores, flags: Flags) -> list[NDArray[np.float32]]:
+    """Return the scores ``(n,)`` of images of a release with images as they are; either may be that of the release."""
+    changed = np.asarray(flags, dtype=np.int64)
+    first, second = changed[pairs.first], changed[pairs.second]
+    return [_pick(pairs, first, np.zeros_like(second)), _pick(pairs, np.zeros_like(first), second)]
+
+
+def _pick(pairs: PairScores, first: Integers, second: Integers) -> NDArray[np.float32]:
+    chosen: NDArray[np.float32] = pairs.scores[2 * first + second, np.arange(pairs.scores.shape[1])]
     return chosen
 
 
-def _rates(rejected: Sequence[Flags]) -> Floats64:
-    return np.stack(rejected).astype(np.float64)
-
-
-def _fmr(pairs: PairScores, accepted: Flags, perturbed: Sequence[Flags]) -> float | None:
-    others = ~pairs.mated & np.isfinite(pairs.scores[0])
-    if not others.any():
-        return None
-    first, second = pairs.first[others], pairs.second[others]
-    rates = []
-    for flags in perturbed:
-        changed = np.asarray(flags, dtype=np.int64)
-        rates.append(_of(accepted[:, others], changed[first], changed[second]).mean())
-    return float(np.mean(rates))
+def _own_threshold(mated: NDArray[np.float32], others: NDArray[np.float32], fmr: float) -> float:
+    """Return the smallest threshold that keeps FMR; minus infinity where there is nothing to tell it by."""
+    point = operating_point(mated[np.isfinite(mated)], others[np.isfinite(others)], fmr)
+    return -np.inf if point.threshold is None else point.threshold

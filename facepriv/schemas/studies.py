@@ -34,7 +34,7 @@ class StudyGoal(Frozen):
     matches_lost: float
     """Proportion of genuine comparisons that may be lost in addition, at the operating point."""
     fmr: float
-    """The operating point: false match rate at which the threshold of untouched images is set."""
+    """The operating point: false match rate that is kept before and after."""
 
 
 class StudySetting(Frozen):
@@ -127,7 +127,7 @@ class StudyFigures(Frozen):
     matcher: str
     """That matcher."""
     fmr: float | None = None
-    """Its false match rate at that threshold."""
+    """Its false match rate at the threshold in use, before it is raised to the operating point."""
 
 
 class StudyStep(Frozen):

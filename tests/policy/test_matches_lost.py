@@ -31,10 +31,10 @@ def people():
     return subjects, labels, before, strangers
 
 
-def lost(people, after, flags, threshold=0.6):
+def lost(people, after, flags, threshold=0.6, fmr=0.01):
     subjects, labels, before, _ = people
     pairs = pair_scores(before, after, subjects, cosine)
-    return count_matches_lost(pairs, subjects, labels, flags, threshold, resamples=200)
+    return count_matches_lost(pairs, subjects, labels, flags, threshold, fmr, resamples=200)
 
 
 EVERYBODY = [np.ones(PEOPLE * EACH, dtype=bool)]
@@ -59,6 +59,17 @@ def test_new_photos_count_where_the_release_matches_itself(people):
     before = people[2]
     turned = np.roll(before, 7, axis=1)
     assert lost(people, turned, EVERYBODY).lost.value > 0.9
+
+
+def test_people_who_were_made_alike_cost_matches_though_all_scores_rise(people):
+    """Everybody nearly one face: all are accepted, strangers too, unless the threshold is raised."""
+    *_, strangers = people
+    alike = unit(strangers[:1] + 0.3 * strangers)
+    accepts_all = -1.0
+    assert lost(people, alike, EVERYBODY, accepts_all, fmr=1.0).lost.value == 0.0
+    result = lost(people, alike, EVERYBODY, accepts_all, fmr=0.01)
+    assert result.fmr == 1.0
+    assert result.lost.value > 0.9
 
 
 def test_the_loss_of_a_mix_lies_between(people):
@@ -96,5 +107,5 @@ def test_too_few_people_with_two_images_are_refused(people):
     few = slice(0, 2 * EACH)
     pairs = pair_scores(before[few], before[few], subjects[few], cosine)
     with pytest.raises(BadInputError) as error:
-        count_matches_lost(pairs, subjects[few], labels[few], [EVERYBODY[0][few]], 0.5)
+        count_matches_lost(pairs, subjects[few], labels[few], [EVERYBODY[0][few]], 0.5, 0.01)
     assert error.value.code == "too-few-subjects"

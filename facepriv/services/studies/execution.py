@@ -285,7 +285,9 @@ class StudyExecution(LeasedJob):
                     if name == UNTOUCHED and name in figures:
                         continue
                     if name == UNTOUCHED or self.spec.candidate(name).select_by == audit.spec.select_by:
-                        figures[name] = image_figures(audit.result, audit.spec, evidence, pairs, known, p)
+                        figures[name] = image_figures(
+                            audit.result, audit.spec, evidence, pairs, known, p, self.spec.goal.fmr
+                        )
             return figures
 
         return self.run_in_thread(lambda check: compute())

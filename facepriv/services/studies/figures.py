@@ -48,12 +48,14 @@ def image_figures(
     pairs: Mapping[str, PairScores],
     thresholds: Mapping[str, Threshold],
     p: float,
+    fmr: float,
 ) -> StudyFigures:
     """Return the figures of a release of images at a proportion; at 0 nothing is lost.
 
     Parameters
     ----------
     pairs, thresholds : by matcher; the one that loses most counts.
+    fmr : false match rate that the release is to keep to.
     """
     attacker, accuracy, upper = strongest(result, p)
     people = len(np.unique(evidence.untouched.subjects))
@@ -72,6 +74,7 @@ def image_figures(
             evidence.labels,
             draws,
             threshold.value,
+            fmr,
             resamples=spec.resamples,
             seed=spec.seed,
         )

@@ -88,7 +88,9 @@ def test_a_study_is_searched_and_confirmed(store: Store, whole: int):
             assert figures.lost.low <= figures.lost.value <= figures.lost.high
             assert (figures.lost.value == 0) or name != UNTOUCHED
     mixed = [each for each in result.outcomes if each.setting.method == "mixing" and each.candidate.p == 1.0]
-    assert mixed[0].figures.lost.value > 0.1, "half a stranger's face costs matches"
+    figures = mixed[0].figures
+    assert figures.fmr > spec.goal.fmr, "half of one stranger's face makes people alike"
+    assert figures.lost.value > 0.05
 
 
 def test_its_runs_are_ordinary_ones_that_only_it_shows(store: Store, whole: int):
