@@ -94,7 +94,7 @@ def left_files(parent: Path, prefix: str = "", is_needed: Callable[[str], bool] 
     """Return the files that `remove_left` would remove."""
     files: list[Path] = []
     for entry in _entries(parent, prefix):
-        with _locked(entry, fcntl.LOCK_SH) as is_left:
+        with locking(entry, fcntl.LOCK_SH) as is_left:
             if is_left and not is_needed(entry.name):
                 files += _files(entry)
     return files
@@ -112,7 +112,7 @@ def remove_left(parent: Path, prefix: str = "", is_needed: Callable[[str], bool]
     """
     removed = 0
     for entry in _entries(parent, prefix):
-        with _locked(entry, fcntl.LOCK_EX) as is_left:
+        with locking(entry, fcntl.LOCK_EX) as is_left:
             if is_left and not is_needed(entry.name):
                 files = _files(entry)
                 if not remove_tree(entry):
@@ -157,7 +157,7 @@ def _entries(parent: Path, prefix: str) -> list[Path]:
 
 
 @contextmanager
-def _locked(entry: Path, lock: int) -> Iterator[bool]:
+def locking(entry: Path, lock: int) -> Iterator[bool]:
     """Lock what lies among temporary folders for the length of the block, and tell whether nobody held it."""
     try:
         handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

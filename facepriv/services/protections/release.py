@@ -25,8 +25,8 @@ from facepriv.protect.onnx_export import export_onnx
 from facepriv.protect.registry import make_protection
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.templates import TemplateAudit
-from facepriv.services.releases.export import empty_folder
 from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
+from facepriv.services.releases.output_folder import output_folder
 from facepriv.store import ProtectionRecord, Store
 from facepriv.types import Actor, Templates
 
@@ -117,7 +117,7 @@ def write_protected(
     secret = (new_key() if key is None else key) if fitted.card.keyed else None
     target = None if secret is None else choose_key_file(folder, key_file, KEY_SUFFIX)
     end = suffix or _suffix_of(store, spec)
-    with empty_folder(folder, files=(MANIFEST, MAP, MAP_ONNX, TEMPLATES + end)):
+    with output_folder(folder, (MANIFEST, MAP, MAP_ONNX, TEMPLATES + end)):
         store.access.record(actor, _LOGGED, _subject(number), f"template set {spec.templates.id}")
         rows = protect_templates(fitted, templates, secret)
         file = folder / (TEMPLATES + end)
@@ -130,7 +130,7 @@ def write_protected(
         with open_private(folder / MANIFEST, encoding="utf-8") as stream:
             stream.write(json.dumps(manifest, indent=2) + "\n")
         if secret is not None and target is not None:
-            write_new_key_file(target, key_content(secret, spec))
+            write_new_key_file(target, key_content(secret, spec), of=folder)
     return ProtectedRelease(folder, file, len(rows), target)
 
 

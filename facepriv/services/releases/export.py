@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -18,12 +16,15 @@ from facepriv.imaging.file_formats import is_image_name
 from facepriv.schemas.base import document_fields
 from facepriv.schemas.runs import RunDocument, RunSpecDocument
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
+from facepriv.services.releases.output_folder import output_folder
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES, Actor
 
 IMAGES = "images"
 MANIFEST = "manifest.csv"
 RESULT = "run.json"
+NAMES = (IMAGES, MANIFEST, RESULT)
+"""What an export or a mixed release is made of."""
 LONGEST_STEM = 200
 """Bytes of a file's name that are kept, since file systems take 255 and a number and a suffix may follow."""
 COLUMNS = ("file", "subject", "gender", "perturbed", "success", "updates", "source", "sha256", "failure")
@@ -82,37 +83,9 @@ def export_run(store: Store, run_id: int, folder: Path, *, actor: Actor) -> Expo
         If a stored image is missing or damaged; as after any error, nothing is left in the folder.
     """
     document = result_json(store, run_id)
-    with empty_folder(folder):
+    with output_folder(folder, NAMES):
         store.access.record(actor, "run-exported", f"run {run_id}")
         return _write(store, run_id, folder, document)
-
-
-@contextmanager
-def empty_folder(folder: Path, files: Sequence[str] = (MANIFEST, RESULT)) -> Iterator[None]:
-    """Make a folder that only its owner may read; if the block raises, leave neither images nor these files in it."""
-    try:
-        existed = folder.exists()
-        if existed and (not folder.is_dir() or any(folder.iterdir())):
-            raise BadInputError(
-                f"A new or empty folder was expected at {folder}, but there is something in it; name another one.",
-                code="folder-not-empty",
-            )
-        make_private_folder(folder)
-        try:
-            yield
-        except BaseException:
-            shutil.rmtree(folder / IMAGES, ignore_errors=True)
-            for name in files:
-                (folder / name).unlink(missing_ok=True)
-            if not existed:
-                folder.rmdir()
-            raise
-    except OSError as error:
-        raise BadInputError(
-            f"A folder that can be written to was expected at {folder}, but it cannot ({error.strerror or error}); "
-            "make room or name another one.",
-            code="cannot-write",
-        ) from error
 
 
 def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportReport:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facepriv.errors import BadInputError
+from facepriv.services.releases.output_folder import drop_key, note_key
 
 
 def choose_key_file(folder: Path, key_file: Path | None, suffix: str) -> Path:
@@ -18,6 +19,8 @@ def choose_key_file(folder: Path, key_file: Path | None, suffix: str) -> Path:
     """
     beside = folder.resolve()
     target = (key_file if key_file is not None else beside.with_name(beside.name + suffix)).resolve()
+    if target.exists():
+        drop_key(folder, target)
     if target.exists():
         raise BadInputError(
             f"The key would be written to {target}, but that file exists; name another with --key-file, or give it as "
@@ -47,14 +50,19 @@ def read_key_file(file: Path, schema: str, of: str) -> bytes:
         ) from error
 
 
-def write_new_key_file(target: Path, content: Mapping[str, Any]) -> None:
-    """Write a key with what it belongs to as JSON, mode 0600; raises BadInputError with code ``cannot-write``."""
+def write_new_key_file(target: Path, content: Mapping[str, Any], *, of: Path | None = None) -> None:
+    """Write a key with what it belongs to as JSON, mode 0600; raises BadInputError with code ``cannot-write``.
+
+    ``of`` is the folder of the release, while it is being written.
+    """
+    text = json.dumps(content, indent=2) + "\n"
     try:
+        if of is not None:
+            note_key(of, text.encode())
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2)
-                stream.write("\n")
+                stream.write(text)
         except BaseException:
             target.unlink(missing_ok=True)
             raise

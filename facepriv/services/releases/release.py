@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facepriv.datasets.gender_words import GENDER_FOLDERS
 from facepriv.errors import BadInputError
@@ -20,8 +21,9 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
-from facepriv.services.releases.export import empty_folder, file_names, write_image, write_manifest
+from facepriv.services.releases.export import NAMES, file_names, write_image, write_manifest
 from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
+from facepriv.services.releases.output_folder import output_folder
 from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
 
@@ -108,10 +110,11 @@ def write_release(
         for image, action in zip(images, actions.tolist(), strict=True)
         if image.artifact_sha256 is not None and image.id not in withheld
     ]
-    with empty_folder(folder):
+    with output_folder(folder, NAMES):
         store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
         _write_images(store, folder, kept)
-        _write_key(target, secret, weights, select_by, runs[0].spec.dataset.content_sha256)
+        content = _key_content(secret, weights, select_by, runs[0].spec.dataset.content_sha256)
+        write_new_key_file(target, content, of=folder)
     able = set().union(*versions)
     return ReleaseReport(
         folder=folder,
@@ -165,10 +168,8 @@ def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, 
     write_manifest(folder, COLUMNS, rows)
 
 
-def _write_key(
-    target: Path, key: bytes, weights: Mapping[int, float], select_by: SelectBy, content_sha256: str
-) -> None:
-    content = {
+def _key_content(key: bytes, weights: Mapping[int, float], select_by: SelectBy, content_sha256: str) -> dict[str, Any]:
+    return {
         "schema": KEY_SCHEMA,
         "warning": "Who holds this file can tell which images were perturbed. Keep it apart from the release.",
         "key": key.hex(),
@@ -176,7 +177,6 @@ def _write_key(
         "select_by": select_by,
         "dataset_content_sha256": content_sha256,
     }
-    write_new_key_file(target, content)
 
 
 def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]:
