@@ -47,6 +47,7 @@ from facepriv.web.blobs import blob_routes
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.login import DONE, NO_USERS, get_provider, login_routes, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
+from facepriv.web.page_key import PageKeyScript
 from facepriv.web.pages import assets
 from facepriv.web.patience import Patience, PatientProtocol
 from facepriv.web.share import share_routes
@@ -174,7 +175,13 @@ app = st.App(
         *share_routes(store),
         *blob_routes(),
     ],
-    middleware=[Middleware(Patience), Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
+    middleware=[
+        Middleware(Patience),
+        Middleware(_own_pages_only),
+        Middleware(SecurityHeaders),
+        Middleware(_access),
+        Middleware(PageKeyScript),
+    ],
     lifespan=lifespan,
 )
 

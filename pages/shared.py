@@ -14,6 +14,7 @@ from facepriv.services.sharing.shares import about, dataset_of, shared_with
 from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
 from facepriv.store import ShareRecord, Store
 from facepriv.store.records import DECISIONS
+from facepriv.web.share import shared_address
 from parts import share, verdict
 from parts.shell import OFFICERS, me, with_store
 
@@ -60,8 +61,9 @@ def show(store: Store) -> None:
     )
     read, decide = st.tabs(["Report", "Comments and sign-off"])
     with read:
-        st.html(f'<p><a href="/shared/{shared.id}" target="_blank" rel="noopener">Open the report in a new tab</a></p>')
-        st.iframe(f"/shared/{shared.id}", height=REPORT_HEIGHT, alt="The report")
+        address = shared_address(shared.id, me())
+        st.html(f'<p><a href="{address}" target="_blank" rel="noopener">Open the report in a new tab</a></p>')
+        st.iframe(address, height=REPORT_HEIGHT, alt="The report")
     with decide:
         share.remarks(store, remarks)
         if not remarks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -28,16 +29,31 @@ def secret_sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def make_page_key() -> str:
+    """Return a new secret for the pages of one session; only they and the browser's storage for them hold it."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def token_of(page_key: str) -> str:
+    """Return the token of the session of a page's key, which tells nothing about the key.
+
+    Browsers send the token, in a cookie, to every server of one host name whatever its port; the key they keep for one
+    origin. So whoever holds the key holds the token, and not the other way round.
+    """
+    digest = hashlib.sha256(b"facepriv session of page key " + page_key.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 class SessionStore:
     """Sessions of users. A session is over once it is revoked, too old or too long unused, or its user is disabled."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, user_id: int, *, now: datetime | None = None) -> str:
-        """Begin a session; return its token, which is not kept."""
+    def open(self, user_id: int, *, key: str | None = None, now: datetime | None = None) -> str:
+        """Begin a session; return its token, which is not kept: that of a page's key, without one a random token."""
         now = now or datetime.now(UTC)
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token = token_of(make_page_key() if key is None else key)
         with self._database.writing() as session:
             session.execute(delete(SessionRow).where(SessionRow.expires_at < now - _KEPT))
             session.add(

@@ -1,4 +1,8 @@
-"""Access control: one middleware before everything that the server answers over HTTP and the WebSocket."""
+"""Access control: one middleware before everything that the server answers over HTTP and the WebSocket.
+
+The cookie alone opens what holds nothing, such as the page that Streamlit's scripts run in. `facepriv.web.page_key`
+says what must come from a page of this origin; pictures, files and reports have addresses that only such pages get.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from facepriv.store import Role, Store
 from facepriv.types import Actor
 from facepriv.web.identity import KEY, LOCAL, Identity
 from facepriv.web.own_pages import is_loopback
+from facepriv.web.page_key import is_key_of, needs_key, take_key
 from facepriv.web.pages import message
 
 COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
@@ -82,6 +87,8 @@ class Access:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        scope = dict(scope)
+        key = take_key(scope)
         scope = {**scope, "headers": [pair for pair in scope["headers"] if not pair[0].lower().startswith(_PREFIX)]}
         if not self._login:
             client = scope.get("client")
@@ -92,21 +99,28 @@ class Access:
             return
         token = HTTPConnection(scope).cookies.get(self._cookie)
         try:
-            # Every open page asks whether its session is valid: that does not count as use of it.
-            identity = await asyncio.to_thread(self._identify, token, note=scope["path"] != SESSION)
+            # Every open page asks whether its session is valid: that does not count as use of it, as no request of
+            # another server does.
+            is_proven = token is not None and is_key_of(key, token)
+            note = is_proven and scope["path"] != SESSION
+            identity = await asyncio.to_thread(self._identify, token, note=note)
         except StoreError as error:
             # Its words may name the database, which is for whoever runs the server.
             _LOG.warning("nobody can be let in: %s", error)
             await _refuse(scope, receive, send, PlainTextResponse("The database cannot be used at the moment.", 503))
             return
         path = scope["path"]
+        if identity is not None and not is_proven and needs_key(scope):
+            if not OPEN.fullmatch(path):
+                await asyncio.to_thread(self._record_refusal, identity.actor, path, "without the page's key")
+                await _refuse(scope, receive, send, PlainTextResponse("Sign in again, at /login.", status_code=401))
+                return
+            identity, token = None, None
         if identity is None and (scope["type"] == "websocket" or not OPEN.fullmatch(path)):
             await self._refuse_unknown(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
             await asyncio.to_thread(self._record_refusal, identity.actor, path)
-            sentence = (
-                f"This page is for auditors; {identity.user} is signed in as privacy officer and sees shared results."
-            )
+            sentence = "This page is for auditors. You are signed in as privacy officer, who sees shared results."
             await _refuse(scope, receive, send, message("No access", sentence, status=403, home=True))
         else:
             await self._serve(scope, receive, send, identity, token)
@@ -162,13 +176,13 @@ class Access:
             answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
         await _refuse(scope, receive, send, answer)
 
-    def _record_refusal(self, actor: Actor, path: str) -> None:
+    def _record_refusal(self, actor: Actor, path: str, detail: str = "") -> None:
         """Record a refusal, and sum up frequent ones; a failure to record does not lift the refusal."""
         # Only a name that the server has: the rest may hold a token, and others whatever somebody wants in the log.
         name = path.strip("/").split("/")[0]
         asked = f"/{name}" if name in NAMES else "another path" if name else ""
         try:
-            self._store().access.record_seldom(actor, "access-refused", asked)
+            self._store().access.record_seldom(actor, "access-refused", asked, detail)
         except StoreError as error:
             _LOG.warning("a refusal could not be recorded: %s", error)
 

@@ -1,6 +1,7 @@
 """Routes for signing in and out, to a session whose random token is in a cookie.
 
-People sign in with a password, or through an identity provider by Streamlit's OpenID Connect.
+People sign in with a password, or through an identity provider by Streamlit's OpenID Connect. The page that follows
+puts the session's second secret, its page key, into the browser's storage for this origin (`facepriv.web.page_key`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from facepriv.config import Provider, Settings
 from facepriv.errors import NotAllowedError, StoreError
 from facepriv.services.accounts.users import NOBODY, sign_in, sign_in_through_provider, sign_out
 from facepriv.store import Store
-from facepriv.store.sessions import LIFETIME
+from facepriv.store.sessions import LIFETIME, token_of
 from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, is_secure, may_have
 from facepriv.web.identity import get_identity
+from facepriv.web.page_key import FIELD, is_key_of
 from facepriv.web.pages import NO_STORE, form_page, message, page, read_form
 
 AT_ONCE = 2
@@ -60,18 +62,20 @@ def login_routes(store: Callable[[], Store], settings: Callable[[], Settings]) -
         address = request.client.host if request.client else ""
         try:
             async with places:
-                token = await asyncio.to_thread(sign_in, store(), name, form.get("password", ""), address=address)
+                key = await asyncio.to_thread(sign_in, store(), name, form.get("password", ""), address=address)
         except NotAllowedError as error:
             return await asyncio.to_thread(login_page, to, name=name, problem=str(error), wait=error.retry_after)
         except StoreError:
             return message("Not available", "The database is not available at the moment. Try again.", status=503)
-        return await asyncio.to_thread(session_response, store(), token, to, settings())
+        return await asyncio.to_thread(session_response, store(), key, to, settings())
 
     async def logout(request: Request) -> Response:
         if request.method != "POST":
             return page("logout.html.j2")
         token = request.cookies.get(SECURE_COOKIE if is_secure(settings()) else COOKIE)
-        if token is not None:
+        # Without the page's key it may come from another server that received the cookie: only the cookie goes.
+        key = (await read_form(request)).get(FIELD)
+        if token is not None and is_key_of(key, token):
             await asyncio.to_thread(sign_out, store(), token)
         answer = RedirectResponse("/login", status_code=303)
         for name in (COOKIE, SECURE_COOKIE):
@@ -146,10 +150,10 @@ def provider_routes(
             )
             return page("provider.html.j2", status=401, problem=problem)
         try:
-            token = await asyncio.to_thread(sign_in_through_provider, store(), claims)
+            key = await asyncio.to_thread(sign_in_through_provider, store(), claims)
         except NotAllowedError as error:
             return page("provider.html.j2", status=403, problem=str(error))
-        return await asyncio.to_thread(session_response, store(), token, to, settings())
+        return await asyncio.to_thread(session_response, store(), key, to, settings())
 
     return [Route(BEGIN, begin, methods=["GET"]), Route(DONE, done, methods=["GET"])]
 
@@ -159,11 +163,12 @@ def get_provider(settings: Settings) -> Provider | None:
     return settings.identity_provider() if settings.login else None
 
 
-def session_response(store: Store, token: str, to: str, settings: Settings) -> Response:
-    """Return the redirect after signing in, with the session's cookie, to a path that the role may open."""
+def session_response(store: Store, key: str, to: str, settings: Settings) -> Response:
+    """Return the page after signing in, with the session's cookie and page key, which leads to a path of the role."""
+    token = token_of(key)
     session = store.sessions.holder(token)
     allowed = session is not None and may_have(session.role, urlsplit(to).path)
-    answer = RedirectResponse(to if allowed else "/", status_code=303)
+    answer = page("signed_in.html.j2", key=key, to=to if allowed else "/")
     answer.set_cookie(
         SECURE_COOKIE if is_secure(settings) else COOKIE,
         token,

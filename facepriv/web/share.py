@@ -13,12 +13,14 @@ from facepriv.errors import FaceprivError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page
 from facepriv.services.sharing.shares import LINK, check_passphrase, find_link, view_as_officer, view_share
 from facepriv.store import Store
-from facepriv.web.identity import get_identity
+from facepriv.web.identity import Identity, get_identity
+from facepriv.web.page_key import is_ticket, ticket_for
 from facepriv.web.pages import NO_STORE, form_page, message, read_form
 
 AT_ONCE = 2
 """Reports made at the same time; each takes a second of a core."""
 LONGEST_TOKEN = 100
+TICKET = "ticket"
 
 
 def share_routes(store: Callable[[], Store]) -> list[Route]:
@@ -48,6 +50,8 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
         if identity is None or identity.session is None:
             return message("No access", "Only the officer with whom this is shared can open it.", status=403)
         number = request.path_params["number"]
+        if not is_ticket(request.query_params.get(TICKET, ""), identity, f"/shared/{number}"):
+            return message("No access", "Open the report on the page Shared with you.", status=403, home=True)
         return await _answer(
             places, lambda: report_answer(view_as_officer(store(), number, identity.user), framed=True)
         )
@@ -56,6 +60,12 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
         Route("/share/{token}", link, methods=["GET", "POST"]),
         Route("/shared/{number:int}", shared, methods=["GET"]),
     ]
+
+
+def shared_address(number: int, identity: Identity) -> str:
+    """Return the address at which an officer reads a share; nobody else can, and nobody can guess it."""
+    path = f"/shared/{number}"
+    return f"{path}?{TICKET}={ticket_for(identity, path)}"
 
 
 def report_answer(report: Page, *, framed: bool) -> Response:

@@ -9,6 +9,7 @@ from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.services.sharing.shares import share
 from facepriv.store import open_store
+from facepriv.store.sessions import token_of
 from facepriv.web.blobs import BLOBS
 from tests.actors import ADA, TEST
 from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts, verdicts_of
@@ -39,7 +40,7 @@ def visit_as(store):
     """Open a page as the middleware lets somebody in."""
 
     def go(name: str, page: str = "", **query: str) -> AppTest:
-        token = begin_session(store, store.users.get(name))
+        token = token_of(begin_session(store, store.users.get(name)))
         app = AppTest.from_file(ROUTER, default_timeout=60)
         app.user = {"name": name, "session": str(store.sessions.holder(token).id)}
         for key, value in query.items():
@@ -161,7 +162,7 @@ def test_sharing_from_a_run_and_revoking_it(visit_as, store):
 
 
 def test_changing_the_password_ends_other_sessions(visit_as, store):
-    other = begin_session(store, store.users.get("ada"))
+    other = token_of(begin_session(store, store.users.get("ada")))
     app = visit_as("ada", "account")
     fields = {field.label: field for field in app.text_input}
     old, new, again = fields.values()

@@ -10,6 +10,7 @@ from facepriv.config import Settings
 from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.store import Store, open_store
+from facepriv.store.sessions import token_of
 from tests.actors import TEST
 
 PASSWORD = "a password for tests"
@@ -39,6 +40,18 @@ def sign_in(store: Store):
     """Begin a session for somebody; gives the header with their cookie."""
 
     def go(name: str) -> tuple[str, str]:
-        return "cookie", f"facepriv_session={begin_session(store, store.users.get(name))}"
+        return "cookie", f"facepriv_session={token_of(begin_session(store, store.users.get(name)))}"
+
+    return go
+
+
+@pytest.fixture
+def page_of(store: Store):
+    """Begin a session for somebody; gives the headers of a page that holds its key, for requests and WebSockets."""
+
+    def go(name: str) -> tuple[tuple[str, str], ...]:
+        key = begin_session(store, store.users.get(name))
+        protocols = ("sec-websocket-protocol", f"streamlit, xsrf, facepriv.{key}")
+        return ("cookie", f"facepriv_session={token_of(key)}"), ("x-facepriv-key", key), protocols
 
     return go

@@ -106,11 +106,11 @@ NOT_OFFICERS = [
 ]
 
 
-def test_what_officers_do_not_have(guarded, behind, sign_in, store):
-    cookie = sign_in("otto")
+def test_what_officers_do_not_have(guarded, behind, page_of, store):
+    cookie = page_of("otto")
     for path in NOT_OFFICERS:
         assert not may_have("officer", path), path
-        answer = ask(guarded, path, cookie)
+        answer = ask(guarded, path, *cookie)
         assert answer.status == 403, path
         assert b"for auditors" in answer.body
     assert behind.came == []
@@ -147,19 +147,17 @@ def test_the_log_knows_the_names_of_all_pages():
     ],
     ids=["revoked", "disabled", "another role"],
 )
-def test_a_websocket_ends_with_what_allowed_it(guarded, sign_in, store, end):
-    cookie = sign_in("ada")
-    came = converse(
-        guarded, "/_stcore/stream", cookie, steps=["one", lambda: end(store, store.users.get("ada")), "two", "three"]
-    )
+def test_a_websocket_ends_with_what_allowed_it(guarded, page_of, store, end):
+    steps = ["one", lambda: end(store, store.users.get("ada")), "two", "three"]
+    came = converse(guarded, "/_stcore/stream", *page_of("ada"), steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one"]
     assert came[-1]["type"] == "websocket.close"
     assert came[-1]["code"] == REVOKED
 
 
-def test_what_no_page_says_is_dropped_and_counted(guarded, behind, sign_in, store):
+def test_what_no_page_says_is_dropped_and_counted(guarded, behind, page_of, store):
     steps = ["one", "clear caches", "clear caches", "two"]
-    came = converse(guarded, "/_stcore/stream", sign_in("otto"), steps=steps)
+    came = converse(guarded, "/_stcore/stream", *page_of("otto"), steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one", "two"]
     assert refusals(store) == [("otto", "/_stcore", "")]
     open_to_all = Access(behind, lambda: store, OPEN_TO_ALL, of_pages=is_page_message)
@@ -175,12 +173,14 @@ def test_an_ended_session_gets_nothing(guarded, sign_in, store):
     assert ask(guarded, "/runs", cookie).status == 401
 
 
-def test_asking_whether_a_session_lives_is_no_use_of_it(guarded, sign_in, store, monkeypatch):
+def test_asking_whether_a_session_lives_is_no_use_of_it(guarded, sign_in, page_of, store, monkeypatch):
     noted = []
+    pages, other_server = page_of("ada"), sign_in("ada")
     monkeypatch.setattr(store.sessions, "holder", lambda token, note=True: noted.append(note))
     for path in ("/session", "/runs"):
-        ask(guarded, path, sign_in("ada"))
-    assert noted == [False, True]
+        ask(guarded, path, *pages)
+        ask(guarded, path, other_server)
+    assert noted == [False, False, True, False]
 
 
 def test_strangers_are_summed_up_without_what_they_asked_for(guarded, store, monkeypatch):

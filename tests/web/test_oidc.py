@@ -26,6 +26,7 @@ from tests.browser.conftest import ROOT, serving
 from tests.web.asgi import ask
 from tests.web.conftest import PASSWORD
 from tests.web.provider import CLIENT, SECRET, Provider
+from tests.web.signing_in import read_signed_in
 
 pytestmark = pytest.mark.xdist_group("oidc")
 
@@ -48,7 +49,14 @@ class Site:
     def come(self, browser: requests.Session, to: str = "/", **person: object) -> requests.Response:
         """Sign in through the provider as a person, following every redirect."""
         self.provider.person = person or ERIKA
-        return browser.get(f"{self.address}/login/provider", params={"next": to}, timeout=20)
+        answer = browser.get(f"{self.address}/login/provider", params={"next": to}, timeout=20)
+        signed_in = read_signed_in(answer.text)
+        if signed_in is None:
+            return answer
+        path, browser.headers["X-Facepriv-Key"] = signed_in
+        page = browser.get(self.address + path, timeout=20)
+        page.history = [*answer.history, answer]
+        return page
 
     def status(self, browser: requests.Session, path: str) -> int:
         return browser.get(self.address + path, timeout=20).status_code
@@ -96,12 +104,14 @@ def refusals(store: Store) -> list[tuple[str, str, str]]:
     return [(one.actor, one.subject, one.detail) for one in store.access.list(action="sign-in-refused")]
 
 
-def websocket_opens(address: str, cookies: dict[str, str]) -> bool:
-    """Say whether pages are served over the WebSocket to somebody with these cookies."""
+def websocket_opens(address: str, cookies: dict[str, str], key: object = "") -> bool:
+    """Say whether pages are served over the WebSocket to somebody with these cookies and this page key."""
     said = "; ".join(f"{name}={value}" for name, value in cookies.items())
     url = address.replace("http://", "ws://") + "/_stcore/stream"
     try:
-        with connect(url, origin=address, additional_headers={"Cookie": said}, open_timeout=10, proxy=None) as socket:
+        options = {"additional_headers": {"Cookie": said}, "open_timeout": 10, "proxy": None}
+        with connect(url, origin=address, subprotocols=["streamlit", f"facepriv.{key}"], **options) as socket:
+            assert socket.subprotocol == "streamlit"
             socket.send(b"")
             socket.recv(timeout=0.5)
     except (InvalidStatus, ConnectionClosed):
@@ -121,13 +131,14 @@ def test_who_is_known_gets_in_with_their_role_until_the_session_is_revoked(site:
     assert site.provider.asked["redirect_uri"] == f"{site.address}/login/provider/done"
     assert site.provider.asked["scope"] == "openid email"
     assert site.status(browser, "/runs") == 403
-    assert websocket_opens(site.address, browser.cookies.get_dict())
+    assert websocket_opens(site.address, browser.cookies.get_dict(), browser.headers["X-Facepriv-Key"])
+    assert not websocket_opens(site.address, browser.cookies.get_dict()), "the cookie alone, as at another port"
     # Streamlit's cookie with the claims, which nobody could revoke, never came.
     assert not any("_streamlit_user" in one.headers.get("set-cookie", "") for one in [*answer.history, answer])
     assert site.store.access.list(action="signed-in")[0].actor == "erika"
     site.store.sessions.revoke_all(site.store.users.get("erika").id)
     assert site.status(browser, "/account") == 401
-    assert not websocket_opens(site.address, browser.cookies.get_dict())
+    assert not websocket_opens(site.address, browser.cookies.get_dict(), browser.headers["X-Facepriv-Key"])
 
 
 def test_a_subject_counts_even_if_nothing_is_told_about_an_address(site: Site) -> None:
@@ -136,7 +147,8 @@ def test_a_subject_counts_even_if_nothing_is_told_about_an_address(site: Site) -
     assert answer.url == f"{site.address}/runs?run=3"
     assert site.status(browser, "/runs") == 200
     # Logging out ends it, whatever the provider remembers.
-    assert browser.post(f"{site.address}/logout", headers={"Origin": site.address}, timeout=20).status_code == 200
+    form = {"data": {"key": browser.headers["X-Facepriv-Key"]}, "headers": {"Origin": site.address}}
+    assert browser.post(f"{site.address}/logout", **form, timeout=20).status_code == 200
     assert site.status(browser, "/runs") == 401
 
 

@@ -18,6 +18,7 @@ from facepriv.services.accounts.passwords import (
     make_password,
 )
 from facepriv.store import Role, Store, UserRecord
+from facepriv.store.sessions import make_page_key
 from facepriv.store.users import name_key
 from facepriv.types import Actor
 
@@ -147,7 +148,7 @@ def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, acto
 
 
 def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
-    """Begin a session; return its token.
+    """Begin a session; return its page key.
 
     An unknown name, a disabled user and a wrong password get the same answer, after the same time.
 
@@ -207,7 +208,7 @@ def claims_of(token: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def sign_in_through_provider(store: Store, token: Mapping[str, Any]) -> str:
-    """Begin a session for a user whom the identity provider vouches for; return the session's token.
+    """Begin a session for a user whom the identity provider vouches for; return its page key.
 
     Parameters
     ----------
@@ -236,10 +237,11 @@ def _one_case(email: str) -> str:
 
 
 def begin_session(store: Store, user: UserRecord) -> str:
-    """Begin a session of a user who has proven their identity; return its token."""
-    token = store.sessions.open(user.id)
+    """Begin a session of a user who has proven their identity; return its page key, of which its token follows."""
+    key = make_page_key()
+    store.sessions.open(user.id, key=key)
     store.access.record(Actor(user.name, "dashboard"), "signed-in", f"user {user.id}")
-    return token
+    return key
 
 
 def sign_out(store: Store, token: str) -> None:

@@ -10,6 +10,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, NotAllowedError
 from facepriv.services.accounts.users import add_user, claims_of, read_claim, set_claim, sign_in_through_provider
 from facepriv.store import Store, open_store
+from facepriv.store.sessions import token_of
 from tests.actors import TEST
 from tests.cli.terminal import Terminal
 
@@ -68,23 +69,23 @@ def test_an_address_counts_only_if_it_is_verified(more: dict[str, object], claim
 
 def test_the_subject_comes_before_the_address(store: Store) -> None:
     add_user(store, "by-address", "officer", oidc="e@x.org", actor=TEST)
-    token = sign_in_through_provider(store, told(email="e@x.org", email_verified=True))
-    assert store.sessions.holder(token).user == "by-address"
+    key = sign_in_through_provider(store, told(email="e@x.org", email_verified=True))
+    assert store.sessions.holder(token_of(key)).user == "by-address"
     add_user(store, "by-subject", "auditor", oidc=SUBJECT, actor=TEST)
-    token = sign_in_through_provider(store, told(email="e@x.org", email_verified=True))
-    assert store.sessions.holder(token).user == "by-subject"
+    key = sign_in_through_provider(store, told(email="e@x.org", email_verified=True))
+    assert store.sessions.holder(token_of(key)).user == "by-subject"
 
 
 def test_who_is_known_by_another_claim_is_signed_out(store: Store) -> None:
     add_user(store, "erika", "officer", oidc="e@x.org", actor=TEST)
     add_user(store, "otto", "officer", oidc=SUBJECT, actor=TEST)
-    token = sign_in_through_provider(store, told(sub="5", email="e@x.org", email_verified=True))
+    key = sign_in_through_provider(store, told(sub="5", email="e@x.org", email_verified=True))
     with pytest.raises(BadInputError, match=f"signs in as {SUBJECT} already") as caught:
         set_claim(store, "erika", SUBJECT, actor=TEST)
     assert caught.value.code == "oidc-taken"
-    assert store.sessions.holder(token) is not None
+    assert store.sessions.holder(token_of(key)) is not None
     assert set_claim(store, "erika", f"{ISSUER}#5", actor=TEST).oidc == f"{ISSUER}#5"
-    assert store.sessions.holder(token) is None
+    assert store.sessions.holder(token_of(key)) is None
     assert set_claim(store, "otto", None, actor=TEST).oidc is None
     with pytest.raises(NotAllowedError, match="no user here has that identity"):
         sign_in_through_provider(store, told())

@@ -26,6 +26,7 @@ from facepriv.services.accounts.users import (
     sign_out_everywhere,
 )
 from facepriv.store import Store, UserRecord, open_store
+from facepriv.store.sessions import token_of
 from facepriv.types import Actor
 from tests.actors import ADA, CLI
 from tests.finished_run import Clock
@@ -120,7 +121,7 @@ def test_what_is_refused_adds_nobody(store: Store, ada: UserRecord) -> None:
 
 
 def test_roles_and_access_are_given_and_taken(store: Store, ada: UserRecord) -> None:
-    token = sign_in(store, "ada", GOOD, address=HERE)
+    token = token_of(sign_in(store, "ada", GOOD, address=HERE))
     assert set_role(store, "ADA", "officer", actor=CLI).role == "officer"
     held = store.sessions.holder(token)
     assert held is not None
@@ -129,7 +130,7 @@ def test_roles_and_access_are_given_and_taken(store: Store, ada: UserRecord) -> 
     assert store.sessions.holder(token) is None
     fail(store, "ada", password=GOOD)
     assert set_disabled(store, "ada", False, actor=CLI).disabled_at is None
-    assert store.sessions.holder(sign_in(store, "ada", GOOD, address=HERE)) is not None
+    assert store.sessions.holder(token_of(sign_in(store, "ada", GOOD, address=HERE))) is not None
     mine = f"user {ada.id}"
     assert log(store)[2:] == [
         ("cli", "role-changed", mine, "officer"),
@@ -144,7 +145,7 @@ def test_roles_and_access_are_given_and_taken(store: Store, ada: UserRecord) -> 
 
 
 def test_signing_in_and_out(store: Store, ada: UserRecord) -> None:
-    token = sign_in(store, "ADA", GOOD, address=HERE)
+    token = token_of(sign_in(store, "ADA", GOOD, address=HERE))
     held = store.sessions.holder(token)
     assert held is not None
     assert held.user == "Ada"
@@ -274,7 +275,7 @@ def test_many_guesses_at_once_do_not_slip_through(store: Store, settings: Settin
 
 
 def test_a_new_password_signs_out_who_is_in_under_the_old_one(store: Store, ada: UserRecord) -> None:
-    token = sign_in(store, "ada", GOOD, address=HERE)
+    token = token_of(sign_in(store, "ada", GOOD, address=HERE))
     assert change_password(store, "ada", OTHER, actor=CLI) is None
     assert store.sessions.holder(token) is None
     fail(store, "ada", password=GOOD)
@@ -290,7 +291,7 @@ def test_a_new_password_signs_out_who_is_in_under_the_old_one(store: Store, ada:
 
 
 def test_people_change_their_own_password(store: Store, ada: UserRecord) -> None:
-    here, there = (sign_in(store, "ada", GOOD, address=address) for address in (HERE, THERE))
+    here, there = (token_of(sign_in(store, "ada", GOOD, address=address)) for address in (HERE, THERE))
     held = store.sessions.holder(here)
     assert held is not None
     with pytest.raises(BadInputError, match="12 to 512"):
@@ -329,7 +330,7 @@ def test_who_has_no_password_cannot_change_one(store: Store) -> None:
 
 
 def test_signing_out_everywhere(store: Store, ada: UserRecord) -> None:
-    tokens = [sign_in(store, "ada", GOOD, address=HERE) for _ in range(3)]
+    tokens = [token_of(sign_in(store, "ada", GOOD, address=HERE)) for _ in range(3)]
     kept = store.sessions.holder(tokens[0])
     assert kept is not None
     assert sign_out_everywhere(store, "ada", but=kept.id, actor=Actor("Ada", "dashboard")) == 2
