@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -25,7 +26,11 @@ CLIENT, SECRET = "facepriv-test", "a-secret-of-the-test-9d1f"
 
 
 class Provider:
-    """Whoever comes is ``person``, at once; ``claims`` change what its tokens say, ``key`` by what they are signed."""
+    """Whoever comes is ``person``, at once.
+
+    ``claims`` change what its tokens say, with None for what they leave out; ``key`` signs them, and ``forge`` makes
+    the token itself.
+    """
 
     def __init__(self) -> None:
         self.own_key = RSAKey.generate_key(2048, {"kid": "one"})
@@ -50,6 +55,7 @@ class Provider:
         self.person: dict[str, Any] = {"sub": "0000"}
         self.claims: dict[str, Any] = {}
         self.key = self.own_key
+        self.forge: Callable[[dict[str, Any]], str] | None = None
         self.says_no = self.is_down = False
         self.asked: dict[str, str] = {}
 
@@ -115,7 +121,9 @@ class Provider:
             **self.person,
             **self.claims,
         }
-        token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key)
+        claims = {name: value for name, value in claims.items() if value is not None}
+        make = self.forge or (lambda claims: jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key))
+        token = make(claims)
         return JSONResponse({"access_token": secrets.token_urlsafe(), "token_type": "Bearer", "id_token": token})
 
     async def _keys(self, _: Request) -> Response:

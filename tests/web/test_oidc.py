@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import time
-from collections.abc import Iterator
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
+from joserfc import jwt
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -188,9 +192,25 @@ SPOILED = {
     "another sign-in's": {"nonce": "n"},
     "too old": {"exp": int(time.time()) - 1000},
 }
+SPOILED_TOO = {
+    "another issuer's of a like name": {"iss": "http://127.0.0.1/realms/test"},
+    "another sign-in's, which names none": {"nonce": None},
+    "nobody's": {"sub": None},
+    "of no issuer": {"iss": None},
+    "for nobody": {"aud": None},
+    "good for ever": {"exp": None},
+    "not yet valid": {"nbf": int(time.time()) + 1000},
+    "from the future": {"iat": int(time.time()) + 1000},
+}
 
 
-@pytest.mark.parametrize("claims", SPOILED.values(), ids=SPOILED)
+@pytest.mark.parametrize(
+    "claims",
+    [
+        *(pytest.param(claims, id=name) for name, claims in SPOILED.items()),
+        *(pytest.param(claims, id=name, marks=pytest.mark.slow) for name, claims in SPOILED_TOO.items()),
+    ],
+)
 def test_a_token_that_is_not_for_this_sign_in_is_refused(site: Site, claims: dict[str, object]) -> None:
     site.provider.claims = claims
     browser = site.browser()
@@ -201,6 +221,88 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(site: Site, claims: dic
 def test_a_token_that_somebody_else_signed_is_refused(site: Site) -> None:
     site.provider.key = RSAKey.generate_key(2048, {"kid": "one"})
     assert site.come(site.browser()).status_code == 401
+
+
+def encode(part: dict[str, object]) -> str:
+    return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def sign_symmetrically(claims: dict[str, object], secret: bytes) -> str:
+    signed = f"{encode({'alg': 'HS256', 'kid': 'one'})}.{encode(claims)}"
+    return f"{signed}.{urlsafe_b64encode(hmac.digest(secret, signed.encode(), 'sha256')).decode().rstrip('=')}"
+
+
+FORGED = {
+    "unsigned": lambda claims, _: f"{encode({'alg': 'none'})}.{encode(claims)}.",
+    "unsigned in another spelling": lambda claims, _: f"{encode({'alg': 'None', 'kid': 'one'})}.{encode(claims)}.",
+    "signed with the public key as a secret": lambda claims, key: sign_symmetrically(claims, key.as_pem(private=False)),
+    "signed with the client's secret": lambda claims, _: sign_symmetrically(claims, SECRET.encode()),
+    "signed with a key that it brings along": lambda claims, _: bring_key(claims),
+    "no token": lambda *_: "x.y.z",
+}
+
+
+def bring_key(claims: dict[str, object]) -> str:
+    own = RSAKey.generate_key(2048, {"kid": "one"})
+    header = {"alg": "RS256", "kid": "one", "jwk": own.as_dict(private=False)}
+    registry = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
+    return jwt.encode(header, claims, own, registry=registry)
+
+
+OFTEN = ("unsigned", "signed with the public key as a secret")
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [pytest.param(forge, id=name, marks=() if name in OFTEN else pytest.mark.slow) for name, forge in FORGED.items()],
+)
+def test_a_token_that_is_forged_is_refused(site: Site, forge: Callable[[dict, RSAKey], str]) -> None:
+    site.provider.forge = lambda claims: forge(claims, site.provider.own_key)
+    browser = site.browser()
+    assert site.come(browser).status_code == 401
+    assert site.status(browser, "/account") == 401
+
+
+@pytest.mark.parametrize("spoil", ["no state", "empty state", "no code", "another's code", "two states"])
+def test_an_answer_that_was_tampered_with_is_refused(site: Site, spoil: str) -> None:
+    site.provider.person = ERIKA
+    answers = []
+    for browser in (site.browser(), site.browser()):
+        there = browser.get(f"{site.address}/login/provider", allow_redirects=False, timeout=20)
+        back = browser.get(there.headers["location"], allow_redirects=False, timeout=20).headers["location"]
+        answers.append((browser, dict(parse_qsl(urlsplit(back).query))))
+    (victim, own), (_, others) = answers
+    query = {
+        "no state": {"code": own["code"]},
+        "empty state": {"code": own["code"], "state": ""},
+        "no code": {"state": own["state"]},
+        "another's code": {"code": others["code"], "state": own["state"]},
+        "two states": [("code", others["code"]), ("state", others["state"]), ("state", own["state"])],
+    }[spoil]
+    assert victim.get(f"{site.address}/login/provider/done", params=query, timeout=20).status_code == 401
+    assert site.status(victim, "/account") == 401
+
+
+def test_the_provider_sends_people_back_to_this_host_whatever_they_ask(site: Site) -> None:
+    port = urlsplit(site.address).port
+    evil = "https://evil.example/login/provider/done"
+    browser = site.browser()
+    asked = browser.get(
+        f"{site.address}/login/provider",
+        params={"redirect_uri": evil, "provider": "evil"},
+        headers={"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example", "X-Forwarded-Proto": "https"},
+        allow_redirects=False,
+        timeout=20,
+    )
+    told = dict(parse_qsl(urlsplit(asked.headers["location"]).query))
+    assert told["redirect_uri"] == f"{site.address}/login/provider/done"
+    for host in ("evil.example", f"evil.example:{port}", f"127.0.0.1.evil.example:{port}"):
+        for path in ("/login/provider", "/login/provider/done?code=x&state=y"):
+            assert browser.get(site.address + path, headers={"Host": host}, timeout=20).status_code == 403
+    elsewhere = browser.get(
+        f"{site.address}/login/provider", headers={"Host": "localhost:1"}, allow_redirects=False, timeout=20
+    )
+    assert elsewhere.headers["location"].startswith(f"{site.address}/login/provider?")
 
 
 def test_what_was_not_begun_in_this_browser_is_refused(site: Site) -> None:
