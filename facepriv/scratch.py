@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from facepriv.config import make_private_folder
@@ -84,6 +84,21 @@ def held_folder(make: Callable[[], Path]) -> Iterator[Path]:
         yield folder
     finally:
         os.close(handle)  # which lets go of the lock, as does the end of this process, however it ends
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, if it is there, for the length of the block; waits for whoever looks at it."""
+    handle = _open(folder)
+    if handle is None:
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _nothing(name: str) -> bool:

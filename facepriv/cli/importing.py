@@ -62,6 +62,7 @@ def import_command(
     from facepriv.presentation.quality import quality_sentences
     from facepriv.services.datasets.contents import dataset_document
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
+    from facepriv.services.datasets.import_jobs import holding_import
     from facepriv.services.datasets.importing import get_report
     from facepriv.services.jobs.submit import submit
 
@@ -84,7 +85,7 @@ def import_command(
     )
     with opened_store() as (store, settings):
         job_id = submit(store, settings, request, get_actor(), once=True).id
-        with _closing(store, settings, job_id):
+        with holding_import(store, settings, job_id), _closing(store, settings, job_id):
             job = _execute(store, settings, job_id)
             shown: list[Problem] = []
             if job.state == "previewed":

@@ -45,6 +45,8 @@ def is_own(headers: Headers, public_url: str = "", *, must_name: bool = False) -
         Whether it has to name an origin.
     """
     host = headers.get("host", "")
+    if "@" in host:
+        return False  # what comes before it is no part of a name
     try:
         named = urlsplit(f"//{host}")
         is_public = bool(public_url) and _normalised(f"https://{host}") == _normalised(public_url)

@@ -42,6 +42,7 @@ def test_not_loopback(host):
         ("127.0.0.1:8501", "null", False),
         ("127.0.0.1:8501", "http://[evil", False),
         ("evil.example:8501", None, False),
+        ("evil.example@127.0.0.1:8501", None, False),
         ("evil.example:8501", "http://evil.example:8501", False),
         (None, None, False),
     ],
@@ -66,6 +67,7 @@ PUBLIC = "https://faces.example.org"
         ("Faces.Example.ORG", "https://faces.example.org", True),
         ("faces.example.org:443", "https://faces.example.org", True),
         ("evil.faces.example.org", None, False),
+        ("evil@faces.example.org", None, False),
     ],
 )
 def test_own_under_a_public_address(host, origin, own):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from facepriv.datasets.preview import preview_document
 from facepriv.errors import BadInputError, FaceprivError, StoreError, TooManyUnusedError, UnknownNameError
 from facepriv.measures.faults import log_fault
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
+from facepriv.scratch import holding
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source
@@ -301,6 +302,13 @@ def read_again(store: Store, settings: Settings, job_id: int, **changes: Any) ->
     request = get_import(store, settings, job_id).request
     revised = ImportRequest(**{**request.model_dump(), **changes})
     store.jobs.revise(job_id, revised.model_dump_json())
+
+
+@contextmanager
+def holding_import(store: Store, settings: Settings, job_id: int) -> Iterator[None]:
+    """Hold the folder of a command's import, so that what it asks to be confirmed is cleared away if it is killed."""
+    with holding(_folder(settings, _request(store.jobs.get(job_id)))):
+        yield
 
 
 def close_import(store: Store, settings: Settings, job_id: int) -> None:

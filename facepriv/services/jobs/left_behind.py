@@ -11,7 +11,7 @@ from facepriv import scratch
 from facepriv.config import Settings
 from facepriv.own_models.stored import FOLDER, NEW
 from facepriv.services.jobs.kinds import kinds
-from facepriv.store import Store
+from facepriv.store import JobRecord, Store
 
 _MANY = 1_000_000
 _Place = tuple[Path, str, Callable[[str], bool]]
@@ -31,10 +31,17 @@ def remove_left_behind(store: Store, settings: Settings) -> int:
     return sum(scratch.remove_left(*place) for place in _places(store, settings))
 
 
+def _needs_folder(job: JobRecord) -> bool:
+    """Return whether somebody may go on with a job, though nobody holds its folder."""
+    # A command holds the folder of what it asks to be confirmed; if it was killed, nobody is asked any more.
+    is_asked_for = job.state == "previewed" and job.origin != "command line"
+    return is_asked_for or job.state not in ("previewed", "complete")
+
+
 def _places(store: Store, settings: Settings) -> Iterator[_Place]:
     def is_needed(kind: str, folder: str) -> bool:
         jobs = store.jobs.list(kinds=[kind], limit=_MANY)
-        is_queued = any(json.loads(job.request).get("folder") == folder for job in jobs if job.state != "complete")
+        is_queued = any(_needs_folder(job) and json.loads(job.request).get("folder") == folder for job in jobs)
         return is_queued or not store.ownership.holds()  # a wrong database knows of no job
 
     yield settings.temporary, "", lambda name: False

@@ -25,7 +25,8 @@ from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import purge
 from facepriv.store import Store
 from facepriv.trees import remove_tree
-from tests.actors import ADA
+from facepriv.types import Actor
+from tests.actors import ADA, CLI
 from tests.store_examples import create, put_images
 from tests.test_trees import nest
 
@@ -108,6 +109,24 @@ def test_uploads_that_wait_stay(store: Store, settings: Settings):
     assert collect_orphans(store, settings).removed == 0, "its job waits"
     assert coming.exists()
     assert check_temporary_files(store, settings)[0] == "ok"
+
+
+@pytest.mark.parametrize("actor", [ADA, CLI])
+def test_what_a_killed_command_asked_to_be_confirmed_goes_and_what_a_page_asks_stays(
+    store: Store, settings: Settings, actor: Actor
+):
+    with import_jobs.new_folder(settings) as folder:
+        request = ImportRequest(name="mine", source=UploadSource(files=("a.jpg",)), folder=folder.name)
+        job = submit(store, settings, request, actor)
+    (folder / "face.jpg").touch()
+    assert store.jobs.claim("worker", only=job.id) is not None
+    store.jobs.await_confirmation(job.id, "worker", "{}")
+    with import_jobs.holding_import(store, settings, job.id):
+        assert collect_orphans(store, settings).removed == 0, "somebody is being asked"
+    is_of_page = actor is ADA
+    assert check_temporary_files(store, settings)[0] == ("ok" if is_of_page else "notice")
+    assert collect_orphans(store, settings).removed == (0 if is_of_page else 1)
+    assert folder.exists() is is_of_page
 
 
 @pytest.mark.parametrize("kind", ["import", "templates"])
