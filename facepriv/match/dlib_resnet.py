@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.face_chip import FIVE_POINTS, face_chip, face_chip_crop
 from facepriv.match.dlib_resnet_graph import INPUT, SIZE, TEMPLATE, WIDTH, make_graph
-from facepriv.match.templates import CosineMatcher, unit_rows
+from facepriv.match.templates import CosineMatcher, embed_in_passes
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -73,10 +73,5 @@ class DlibResnet(CosineMatcher):
 
 
 def _embed_chips(chips: NDArray[Any]) -> NDArray[np.float32]:
-    rows = np.empty((len(chips), WIDTH), dtype=np.float32)
     with _session.use() as session:
-        for start in range(0, len(chips), MOST):
-            part = slice(start, start + MOST)
-            batch = np.ascontiguousarray(chips[part].transpose(0, 3, 1, 2), dtype=np.float32)
-            (rows[part],) = session.run([TEMPLATE], {INPUT: batch})
-    return unit_rows(rows)
+        return embed_in_passes(session, chips, ends=(INPUT, TEMPLATE), width=WIDTH, most=MOST)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facepriv.imaging.boxes import LEAST_OVERLAP, most_overlapping
 from facepriv.imaging.five_points import EDGE, five_point_square, square_of
 from facepriv.match.sface_graph import INPUT, TEMPLATE, make_graph
-from facepriv.match.templates import CosineMatcher, unit_rows
+from facepriv.match.templates import CosineMatcher, embed_in_passes
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -136,13 +136,8 @@ class SFace(CosineMatcher):
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, 112, 112, 3)`` RGB 0..255 as ``(n, 128)`` unit rows, close to those of `embed`."""
-        raw = np.empty((len(inputs), WIDTH), dtype=np.float32)
         with _session.use() as session:
-            for start in range(0, len(inputs), MOST):
-                part = slice(start, start + MOST)
-                batch = np.ascontiguousarray(inputs[part].transpose(0, 3, 1, 2), dtype=np.float32)
-                (raw[part],) = session.run([TEMPLATE], {INPUT: batch})
-        return unit_rows(raw)
+            return embed_in_passes(session, inputs, ends=(INPUT, TEMPLATE), width=WIDTH, most=MOST)
 
 
 def _aligned(face: Face) -> NDArray[np.uint8] | None:

@@ -101,12 +101,12 @@ class Semantic(Perturber):
         best, trajectory = fit.search(options.trials)
         if small is not face:
             panel, overlay = Panel(face, classifiers, context.guards, arrays), Overlay(face, difference)
-        pixels, scores = _render_within_floors(face, overlay, panel, fit, best.strengths, trajectory)
+        pixels, file_face, scores = _render_within_floors(face, overlay, panel, fit, best.strengths, trajectory)
         stop = _reason(scores, side, targets, panel)
         perturbation = _perturbation(pixels, trajectory, stop, notes, targets)
-        if not options.finish or scores is None:
+        if not options.finish or file_face is None:
             return perturbation
-        return _finish(face, perturbation, side, classifiers, panel, fit, context)
+        return _finish(file_face, perturbation, side, classifiers, panel, fit, context)
 
     def _floors(self, guards: Sequence[FaceMatcher], arrays: Arrays) -> Floors:
         step = self.parameters.step
@@ -137,12 +137,13 @@ def _reason(scores: PanelScores | None, side: int, targets: Targets | None, pane
 
 def _render_within_floors(
     face: Face, overlay: Overlay, panel: Panel, fit: StrengthFit, strengths: Strengths, trajectory: list[float]
-) -> tuple[Image, PanelScores | None]:
+) -> tuple[Image, Face | None, PanelScores | None]:
     """Render at full size, and weaken the change while a matcher's floor does not hold on the file.
 
-    The score of every file is added to the trajectory. Return the last file's scores; None if it has no face.
+    The score of every file is added to the trajectory. Return the last file's pixels, the face found in it and its
+    scores; None where there is no face.
     """
-    pixels, scores = face.pixels, None
+    pixels, file_face, scores = face.pixels, None, None
     for _ in range(CHECKS):
         pixels = overlay.render(strengths)
         file_face = look_again(face, pixels)
@@ -152,11 +153,11 @@ def _render_within_floors(
             if fit.holds_floors(scores):
                 break
         strengths = strengths * SHRINK
-    return pixels, scores
+    return pixels, file_face, scores
 
 
 def _finish(
-    face: Face,
+    file_face: Face,
     perturbation: Perturbation,
     side: int,
     guides: Sequence[AttributeClassifier],
@@ -167,15 +168,14 @@ def _finish(
     """Turn all guides on the file by the unnoticeable method, where one has not turned and all floors still hold."""
     from facepriv.perturb.registry import perturbers
 
-    file_face = look_again(face, perturbation.pixels)
-    if file_face is None or all_wrong(file_scores(guides, file_face), [side] * len(guides)):
+    if all_wrong(file_scores(guides, file_face), [side] * len(guides)):
         return perturbation
     finisher = perturbers.create(FINISHER, survive_grey=True)
     try:
         finish = finisher.run(replace(file_face, label=side), guides, Context(context.gallery, context.rng))
     except FaceprivError as error:
         return replace(perturbation, notes=(*perturbation.notes, f"The guides were not finished: {error}"))
-    finished_face = look_again(face, finish.pixels)
+    finished_face = look_again(file_face, finish.pixels)
     if finished_face is None or not fit.holds_floors(panel.score_file_face(finished_face)):
         note = f"Finishing the guides with {finisher.name} would have passed a matcher's floor."
         return replace(perturbation, notes=(*perturbation.notes, note))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,15 +76,24 @@ class Panel:
                 "out, or choose other matchers to heed.",
                 code="no-template",
             )
-        self._crops = [AnchoredCrop.of(classifier, original) for classifier in classifiers]
+
+    @cached_property
+    def _crops(self) -> list[AnchoredCrop]:
+        return [AnchoredCrop.of(classifier, self._face) for classifier in self._classifiers]
+
+    @cached_property
+    def _guard_crops(self) -> list[SparseCrop | None]:
         # A matcher that takes crops need not find the face in every look again.
-        self._guard_crops = [
-            SparseCrop(guard.crop(original), original.pixels.shape) if isinstance(guard, CropMatcher) else None
-            for guard in guards
+        return [
+            SparseCrop(guard.crop(self._face), self._face.pixels.shape) if isinstance(guard, CropMatcher) else None
+            for guard in self._guards
         ]
-        self._look_templates = [
-            own if crop is None else self._embed(guard, crop, [original.pixels])
-            for guard, crop, own in zip(guards, self._guard_crops, self._templates, strict=True)
+
+    @cached_property
+    def _look_templates(self) -> list[NDArray[np.float32]]:
+        return [
+            own if crop is None else self._embed(guard, crop, [self._face.pixels])
+            for guard, crop, own in zip(self._guards, self._guard_crops, self._templates, strict=True)
         ]
 
     def look(self, images: Sequence[Image]) -> list[PanelScores]:

@@ -104,10 +104,10 @@ class StrengthFit:
         first guide's score after every trial that was better than those before it.
         """
         start, effects, costs = self._measure()
+        at, margins, reach = start.strengths, start.scores.margins, REACH
         allowed = np.maximum(1 - self.floors.similarity, 1e-6)
         best, best_rank = Trial(np.zeros(len(PARTS)), self._original), (False, self._goal(self._original.margins)[0])
         trajectory = [self._original.score]
-        at, margins, reach = start, self._at_start.margins, REACH
         for number in range(trials):
             strengths = self._solve(at, margins, effects, costs, reach)
             if number and np.abs(strengths - at).max() < ENOUGH:
@@ -137,10 +137,10 @@ class StrengthFit:
         """Greatest mean square error, as a share of 255 squared."""
         return float(10 ** (-self.floors.psnr / 10))
 
-    def _measure(self) -> tuple[Strengths, NDArray[np.float64], list[_Quadratic]]:
+    def _measure(self) -> tuple[Trial, NDArray[np.float64], list[_Quadratic]]:
         """Measure the effect of every part on readings, templates and pixels, with all parts at a middling strength.
 
-        Return that strength, effects on the margins ``(guides + guards, parts)``, and the costs: of every guard's
+        Return that trial, effects on the margins ``(guides + guards, parts)``, and the costs: of every guard's
         similarity, and of the mean square error.
         """
         low, high = self._limits
@@ -152,30 +152,30 @@ class StrengthFit:
             raised = start.copy()
             raised[part] += steps[part]
             images.append(self._overlay.render(raised))
-        self._at_start, *looks = self._panel.look(images)
-        if not np.isfinite(self._at_start.margins).all():
+        at_start, *looks = self._panel.look(images)
+        if not np.isfinite(at_start.margins).all():
             raise BadInputError(
                 "A template of the changed face was expected of every matcher to be heeded, but one gave none; leave "
                 "the image out, or choose other matchers.",
                 code="no-template",
             )
-        effects = np.zeros((len(self._at_start.margins), len(PARTS)))
-        moves = [np.zeros((len(PARTS), len(template))) for template in self._at_start.templates]
+        effects = np.zeros((len(at_start.margins), len(PARTS)))
+        moves = [np.zeros((len(PARTS), len(template))) for template in at_start.templates]
         for part, scores in zip(parts, looks, strict=True):
             if not np.isfinite(scores.margins).all():
                 continue
-            effects[:, part] = (scores.margins - self._at_start.margins) / steps[part]
-            for move, after, before in zip(moves, scores.templates, self._at_start.templates, strict=True):
+            effects[:, part] = (scores.margins - at_start.margins) / steps[part]
+            for move, after, before in zip(moves, scores.templates, at_start.templates, strict=True):
                 move[part] = (after - before) / steps[part]
         costs = []
         for guard, move in enumerate(moves):
-            moved = self._at_start.templates[guard] - self._original.templates[guard]
+            moved = at_start.templates[guard] - self._original.templates[guard]
             # A unit template that moved by d has lost d^2 / 2 of its cosine.
             most = 2 * max(1 - float(self.floors.similarity[guard]), 1e-6)
             costs.append(_Quadratic.of_moves(move, moved, start, most))
         gram, linear, constant = self._overlay.squares(images[0], images[1:], parts, steps, start)
         costs.append(_Quadratic(gram, linear, constant, self._most_error))
-        return start, effects, costs
+        return Trial(start, at_start), effects, costs
 
     def _solve(
         self,
