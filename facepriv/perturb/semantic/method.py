@@ -21,6 +21,7 @@ import numpy as np
 
 from facepriv.errors import FaceprivError
 from facepriv.imaging.acquire import look_again
+from facepriv.imaging.quality import psnr_db
 from facepriv.perturb.base import (
     Arrays,
     Context,
@@ -55,6 +56,10 @@ BACK = 0.5
 TOLERANCE = 0.75
 """How far from its donor a guide may end, in spreads of the guide whose scores differ most."""
 FINISHER = "colour-field"
+FINISHES: tuple[dict[str, bool], ...] = ({"survive_grey": True}, {})
+"""How guides are finished: so that they stay turned in greyscale, or else, where a floor forbids that, in colour."""
+RESERVE = 0.25
+"""Share of what the floors allow that is left for finishing."""
 
 
 class Semantic(Perturber):
@@ -97,7 +102,9 @@ class Semantic(Perturber):
                 return _perturbation(face.pixels.copy(), [original.score], "already-wrong", notes, None)
         difference = learnt_difference(arrays, side, options.coarse)
         overlay = Overlay(small, difference)
-        fit = StrengthFit(panel, overlay, original, self._floors(context.guards, arrays), goal, self._limits())
+        floors = self._floors(context.guards, arrays)
+        searched = floors.raised(RESERVE) if options.finish else floors
+        fit = StrengthFit(panel, overlay, original, searched, goal, self._limits())
         best, trajectory = fit.search(options.trials)
         if small is not face:
             panel, overlay = Panel(face, classifiers, context.guards, arrays), Overlay(face, difference)
@@ -106,7 +113,7 @@ class Semantic(Perturber):
         perturbation = _perturbation(pixels, trajectory, stop, notes, targets)
         if not options.finish or file_face is None:
             return perturbation
-        return _finish(file_face, perturbation, side, classifiers, panel, fit, context)
+        return _finish(face, file_face, perturbation, side, classifiers, panel, floors, context)
 
     def _floors(self, guards: Sequence[FaceMatcher], arrays: Arrays) -> Floors:
         step = self.parameters.step
@@ -150,42 +157,49 @@ def _render_within_floors(
         scores = None if file_face is None else panel.score_file_face(file_face)
         if scores is not None:
             trajectory.append(scores.score)
-            if fit.holds_floors(scores):
+            if fit.floors.hold(scores):
                 break
         strengths = strengths * SHRINK
     return pixels, file_face, scores
 
 
 def _finish(
+    face: Face,
     file_face: Face,
     perturbation: Perturbation,
     side: int,
     guides: Sequence[AttributeClassifier],
     panel: Panel,
-    fit: StrengthFit,
+    floors: Floors,
     context: Context,
 ) -> Perturbation:
     """Turn all guides on the file by the unnoticeable method, where one has not turned and all floors still hold."""
-    from facepriv.perturb.registry import perturbers
-
     if all_wrong(file_scores(guides, file_face), [side] * len(guides)):
         return perturbation
-    finisher = perturbers.create(FINISHER, survive_grey=True)
-    try:
-        finish = finisher.run(replace(file_face, label=side), guides, Context(context.gallery, context.rng))
-    except FaceprivError as error:
-        return replace(perturbation, notes=(*perturbation.notes, f"The guides were not finished: {error}"))
-    finished_face = look_again(file_face, finish.pixels)
-    if finished_face is None or not fit.holds_floors(panel.score_file_face(finished_face)):
-        note = f"Finishing the guides with {finisher.name} would have passed a matcher's floor."
-        return replace(perturbation, notes=(*perturbation.notes, note))
-    return replace(
-        perturbation,
-        pixels=finish.pixels,
-        updates=perturbation.updates + len(finish.trajectory) - 1,
-        trajectory=np.concatenate([perturbation.trajectory, finish.trajectory[1:]]),
-        notes=(*perturbation.notes, f"The guides were finished with {finisher.name}.", *finish.notes),
-    )
+    from facepriv.perturb.registry import perturbers
+
+    for options in FINISHES:
+        finisher = perturbers.create(FINISHER, **options)
+        try:
+            finish = finisher.run(replace(file_face, label=side), guides, Context(context.gallery, context.rng))
+        except FaceprivError as error:
+            return replace(perturbation, notes=(*perturbation.notes, f"The guides were not finished: {error}"))
+        finished_face = look_again(file_face, finish.pixels)
+        if (
+            finished_face is not None
+            and floors.hold(panel.score_file_face(finished_face))
+            and psnr_db(face.pixels, finish.pixels, face.box) >= floors.psnr
+        ):
+            how = ", in greyscale, too" if options else ""
+            return replace(
+                perturbation,
+                pixels=finish.pixels,
+                updates=perturbation.updates + len(finish.trajectory) - 1,
+                trajectory=np.concatenate([perturbation.trajectory, finish.trajectory[1:]]),
+                notes=(*perturbation.notes, f"The guides were finished with {FINISHER}{how}.", *finish.notes),
+            )
+    note = f"Finishing the guides with {FINISHER} would have passed a floor."
+    return replace(perturbation, notes=(*perturbation.notes, note))
 
 
 def _notes(learned: Learned, guards: Sequence[FaceMatcher]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,14 @@ class Floors:
     """``(guards,)`` least similarity to the original."""
     psnr: float
     """Least PSNR inside the face box, dB."""
+
+    def hold(self, scores: PanelScores) -> bool:
+        """Return whether every guard's similarity is at its floor or above."""
+        return bool((scores.similarity >= self.similarity).all() and np.isfinite(scores.margins).all())
+
+    def raised(self, share: float) -> Floors:
+        """Return floors that allow by so large a share less: of what a similarity may lose, and of the square error."""
+        return Floors(self.similarity + share * (1 - self.similarity), self.psnr - 10 * math.log10(1 - share))
 
 
 class _Quadratic:
@@ -92,10 +101,6 @@ class StrengthFit:
         self.floors = floors
         self._goal = goal
         self._limits = limits
-
-    def holds_floors(self, scores: PanelScores) -> bool:
-        """Return whether every guard's similarity is at its floor or above."""
-        return bool((scores.similarity >= self.floors.similarity).all() and np.isfinite(scores.margins).all())
 
     def search(self, trials: int) -> tuple[Trial, list[float]]:
         """Measure every part's effect, then try what the model of them makes the best, and correct the model.
