@@ -74,6 +74,7 @@ def run_watched(settings: Settings, *words: str | Path) -> Watch:
     return watch
 
 
+@pytest.mark.slow
 def test_a_purge_and_a_backup_write_into_the_data_folder(settings: Settings, tmp_path: Path):
     problems = [Problem(f"{number}.jpg", "no-image", "y" * MEGABYTE) for number in range(40)]
     with open_store(settings) as store:

@@ -25,6 +25,7 @@ def files(tmp_path_factory) -> list[str]:
     return [str(folder / f"{name}.npz") for name in ("database-sface", "others-sface")]
 
 
+@pytest.mark.slow
 def test_writes_the_page_between_its_marks_and_the_figures_as_json(files, tmp_path, capsys):
     page = tmp_path / "templates.md"
     page.write_text("# Templates\n\nBy hand.\n", encoding="utf-8")

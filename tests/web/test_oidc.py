@@ -366,6 +366,7 @@ def test_without_a_provider_there_is_nothing_and_streamlits_cookie_opens_nothing
     assert not websocket_opens(off, {"_streamlit_user": signed})
 
 
+@pytest.mark.slow
 def test_passwords_can_be_switched_off(store: Store) -> None:
     settings = Settings(
         passwords=False,

@@ -270,6 +270,7 @@ def test_learns_only_when_asked():
     assert ColourField(learned=True).learns
 
 
+@pytest.mark.slow
 def test_learnt_directions_are_unit_rows_for_either_side(learned, others):
     for side in ("male", "female"):
         assert learned.arrays[side].shape[0] <= DIRECTIONS
@@ -279,6 +280,7 @@ def test_learnt_directions_are_unit_rows_for_either_side(learned, others):
     assert learned.evaluations > 50 * len(others)
 
 
+@pytest.mark.slow
 def test_learnt_directions_save_evaluations(faces, gallery, learned, results):
     quick = ColourField(learned=True)(faces, [DlibGender()], gallery=gallery, seed=0, learned=learned)
     assert all(result.success for result in quick)

@@ -193,6 +193,7 @@ def test_gives_up_after_the_last_round(faces, make_gallery):
     assert not result.success
 
 
+@pytest.mark.slow
 def test_a_crop_that_is_no_linear_map_is_said_and_comes_to_the_same(faces, make_gallery):
     ((_, linear),) = run(faces, make_gallery, 4)
     ((_, rendered),) = run(faces, make_gallery, 4, guides=[Functional()])

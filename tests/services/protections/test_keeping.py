@@ -58,6 +58,7 @@ def test_it_says_where_it_comes_from(store):
     assert line.subject == f"template set {record.id}"
 
 
+@pytest.mark.slow
 def test_it_can_be_attacked_again_but_not_mixed_with_unprotected_templates(settings, store):
     keep_protected(store, 1, "staff-protected", actor=TEST)
     trial = complete_trial(settings, store, templates="staff-protected", method="leace")
@@ -67,6 +68,7 @@ def test_it_can_be_attacked_again_but_not_mixed_with_unprotected_templates(setti
     assert caught.value.code == "other-matcher"
 
 
+@pytest.mark.slow
 def test_it_goes_with_its_origin_and_everything_made_from_it(settings, store):
     add_people(store, "guests", seed=1)
     keep_protected(store, 1, "staff-protected", actor=TEST)
@@ -90,6 +92,7 @@ def test_deleting_it_leaves_its_origin(settings, store):
         store.template_sets.get("staff-protected")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_leaves_no_key(settings, store, tmp_path):
     def refused(number, name) -> str:
         with pytest.raises(BadInputError) as caught:

@@ -85,6 +85,7 @@ def test_the_same_request_is_not_tried_twice_if_once_will_do(done: Settings):
         assert again.id == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_figures(settings: Settings, store: Store):
     add_people(store, "staff")
     first, second = (complete_trial(settings, store, templates="staff") for _ in range(2))
@@ -110,6 +111,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_queued(store: Store):
     assert store.protections.list() == ()
 
 
+@pytest.mark.slow
 def test_compared_protections_may_have_parameters(settings: Settings, store: Store):
     add_people(store, "staff")
     others = ("donor-coordinate", "donor-coordinate:directions=2", "mirroring:proportion=0.25")

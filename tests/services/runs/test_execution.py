@@ -156,6 +156,7 @@ class TestFinished:
         assert result_of(store.runs.get(run.id)) == result_of(finished.run)
 
 
+@pytest.mark.slow
 def test_cancelling_ends_the_run_and_its_processes_only(store, settings, small_spec):
     run = start_run(store, small_spec(parameters=SLOW))
     other = SPAWN.Process(target=time.sleep, args=(60,))

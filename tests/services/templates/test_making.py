@@ -49,6 +49,7 @@ def test_a_set_is_made_once(
     assert make_templates(store, "faces", "sface", "second").rows_sha256 == made.rows_sha256
 
 
+@pytest.mark.slow
 def test_a_job_makes_the_same(store: Store, settings: Settings, faces: DatasetRecord) -> None:
     request = TemplatesRequest(name="made", source=DatasetSource(dataset="faces", matcher="sface"), quality=False)
     number = submit(store, settings, request, ADA).id
