@@ -50,6 +50,7 @@ from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.page_key import PageKeyScript
 from facepriv.web.pages import assets
 from facepriv.web.patience import Patience, PatientProtocol
+from facepriv.web.releases import release_routes
 from facepriv.web.share import share_routes
 
 ROOT = Path(__file__).resolve().parent
@@ -174,6 +175,7 @@ app = st.App(
         ),
         *share_routes(store),
         *blob_routes(),
+        *release_routes(store),
     ],
     middleware=[
         Middleware(Patience),

@@ -25,7 +25,7 @@ from facepriv.services.jobs.submit import submit
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from facepriv.wording import count
-from parts import faces, imports, quality, verdict
+from parts import faces, imports, quality, release, verdict
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.parameters import help_of
@@ -289,6 +289,7 @@ def show_dataset(store: Store, records: tuple[DatasetRecord, ...]) -> None:
         "Images": partial(contents, store, record),
         "Quality": partial(quality.show, store, record),
         "Data sheet": partial(sheet, store, record),
+        "Releases": partial(release.list_releases, store, record.id, none="Nothing of this data set was released."),
         "Left out and noted": partial(problems, store, record, counts),
         "Delete": partial(deletion, store, record),
     }

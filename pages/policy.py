@@ -7,14 +7,14 @@ import streamlit as st
 from facepriv.charts.policy import attacker_curves, utility_curve
 from facepriv.presentation import audit_tables as rows
 from facepriv.presentation.formats import NOTHING, moment, plain
-from facepriv.presentation.help_texts import HELP, KEY_NOTE, STOPPING
+from facepriv.presentation.help_texts import HELP, STOPPING
 from facepriv.schemas.audits import AuditResult, PolicyChoice
 from facepriv.schemas.requests import AuditRequest
 from facepriv.schemas.runs import RunResult
 from facepriv.store import AuditRecord, RunRecord, RunSummary, Store
 from facepriv.types import GENDER
 from facepriv.wording import percent
-from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker, verdict
+from parts import audit_form, guide_mixes, one_audit, progress, release, sign_attacker, verdict
 from parts.choice import Choice
 from parts.figures import show_figure, show_metric, show_rows
 from parts.parameters import help_of
@@ -70,7 +70,7 @@ def show(store: Store) -> None:
     else:
         p = show_measured(audit, audit.result, run, run.result)
     guide_mixes.show(store, run)
-    release(run, p, audit)
+    release.of_run(store, run, p, audit)
 
 
 def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int:
@@ -233,28 +233,6 @@ def slider(key: str, start: float) -> float:
     title, explained = "Proportion p of images to perturb", HELP["proportion"]
     moved = st.slider(title, 0.0, 100.0, shown, 0.5, format="%.1f %%", key=key, help=explained)
     return start if moved == shown else moved / 100
-
-
-# Release
-
-
-def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
-    """Say how to write the mixed database."""
-    st.header("Release")
-    if p == 0:
-        st.write("At 0 % no image is perturbed, so there is nothing to release. Choose another proportion above.")
-        return
-    options = [f"--p {p:.6g}"]
-    if audit is not None:
-        options.append(f"--select-by {audit.spec.select_by}")
-        if audit.spec.most_fnmr_loss is not None:
-            options.append(f"--floor {audit.spec.most_fnmr_loss:g}")
-    st.write(
-        f"This command writes the images of run {run.id} under their own names: a random {percent(p)} of them "
-        "perturbed, none marked. If this policy has no audit yet, it makes one first."
-    )
-    st.code(f"facepriv policy {run.id} --out FOLDER {' '.join(options)}", language=None, wrap_lines=True)
-    st.caption(f":material/key: {KEY_NOTE}")
 
 
 with_store(show)

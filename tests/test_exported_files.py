@@ -19,7 +19,7 @@ from facepriv.datasets.templates.writing import WRITERS, write_templates
 from facepriv.exported_files import ESCAPED, defused, restored, write_table
 from facepriv.report.document import Report, Section, Table
 from facepriv.report.files import write_page, write_tables
-from facepriv.services.releases.export import write_image, write_manifest
+from facepriv.services.releases.export import manifest_bytes, write_file
 from facepriv.types import Templates
 
 FORMULAS = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "\r=x", '=HYPERLINK("http://x")']
@@ -48,8 +48,10 @@ def small_report() -> Report:
 
 
 def export(place: Path) -> None:
-    write_image(place, "folder/=a.png", b"face")
-    write_manifest(place, ["file", "subject"], [{"file": "images/=a.png", "subject": "=1+1"}])
+    write_file(place, "images/folder/=a.png", b"face")
+    write_file(
+        place, "manifest.csv", manifest_bytes(["file", "subject"], [{"file": "images/=a.png", "subject": "=1+1"}])
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,9 @@ def test_no_cell_begins_a_formula_and_the_marks_tell_what_it_was(rows: list[tupl
 
 
 def test_a_manifest_without_formulas_says_nothing_of_them(tmp_path: Path):
-    write_manifest(tmp_path, ["file", "subject"], [{"file": "images/a.png", "subject": "s1"}])
+    write_file(
+        tmp_path, "manifest.csv", manifest_bytes(["file", "subject"], [{"file": "images/a.png", "subject": "s1"}])
+    )
     assert (tmp_path / "manifest.csv").read_text().split() == ["file,subject", "images/a.png,s1"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,15 +11,14 @@ import typer
 from facepriv.cli.execution import follow_to_end, submit_and_show
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json
+from facepriv.cli.releasing import Key, KeyFile, release_images
 from facepriv.cli.results import show_audit
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import AUTO, AuditRequest
-from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
-    from facepriv.schemas.audits import SelectBy
     from facepriv.store import Store
 
 
@@ -98,15 +96,12 @@ def policy(
         typer.Option("--with", help="Another run on the same images, to mix guides; repeatable."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="New or empty folder for the mixed database (unmarked, original names).")
+        Path | None,
+        typer.Option(help="New or empty folder, or new .zip, for the mixed database (unmarked, original names)."),
     ] = None,
     sees: Annotated[str, typer.Option(help="With --with: attackers see the sign or the score.")] = "score",
-    key: Annotated[
-        Path | None, typer.Option(help="Key file of an earlier release, to draw the same images again.")
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(help="File for the key, mode 0600. Default: beside the folder.")
-    ] = None,
+    key: Key = None,
+    key_file: KeyFile = None,
     full: Full = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -115,6 +110,7 @@ def policy(
     With one run, the proportion comes from an audit of it, which is made if there is none; with several, from a linear
     programme over the classifiers that judged them all.
     """
+    from facepriv.presentation.verdict import not_attacked, release_verdict
     from facepriv.services.releases.guide_mix import guide_mix, run_title
 
     request = AuditRequest(run=run, **fields)
@@ -130,45 +126,28 @@ def policy(
             _show_mix(mix)
             document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.weights, "p": mix.p}
             document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
+            verdict, audit_id = not_attacked("mixed images"), None
         else:
             shares, document = _audited_policy(store, settings, request, full=full)
+            audit_id = document["audit_id"]
+            verdict = release_verdict(store.audits.get(audit_id).result, shares[run], most_loss=request.most_fnmr_loss)
         shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
         store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
         if out is None:
-            say("To write the database, add --out FOLDER.")
+            say("To write the database, add --out FOLDER, or release it with `facepriv release`.")
         else:
-            _release(store, shares, out, select_by=request.select_by, key=key, key_file=key_file)
+            release_images(
+                store,
+                settings,
+                shares,
+                out,
+                select_by=request.select_by,
+                verdict=verdict.sentence,
+                audit_id=audit_id,
+                key=key,
+                key_file=key_file,
+            )
         write_json(json_file, document)
-
-
-def _release(
-    store: Store,
-    shares: Mapping[int, float],
-    out: Path,
-    *,
-    select_by: SelectBy,
-    key: Path | None,
-    key_file: Path | None,
-) -> None:
-    """Write the mixed database into a folder, and say what there is to know of it."""
-    from facepriv.services.releases.release import read_key, write_release
-
-    secret = None if key is None else read_key(key)
-    released = write_release(store, shares, out, select_by=select_by, actor=get_actor(), key=secret, key_file=key_file)
-    say(
-        f"Wrote {count(released.images, 'image')} to {released.folder}; left out {count(released.left_out, 'image')} "
-        "without a stored file."
-    )
-    if released.not_perturbable:
-        say(
-            f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released unchanged. "
-            "Anyone who finds out which ones learns their gender."
-        )
-    say(
-        *released.warnings,
-        f"The key is in {released.key_file}, readable only by you. It reveals which images were perturbed: keep it "
-        "apart from the release.",
-    )
 
 
 def _audited_policy(

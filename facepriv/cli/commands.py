@@ -15,6 +15,7 @@ from facepriv.cli import (
     models,
     perturbing,
     protecting,
+    releasing,
     runs,
     serving,
     sharing,
@@ -77,6 +78,8 @@ app.command()(perturbing.methods)
 app.command()(perturbing.perturb)
 app.command()(audits.audit)
 app.command()(audits.policy)
+app.command()(releasing.release)
+app.command()(releasing.releases)
 app.command()(protecting.protections)
 app.command()(protecting.protect)
 app.command()(studying.study)

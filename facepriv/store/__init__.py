@@ -39,6 +39,7 @@ from facepriv.store.records import (
     NewImage,
     ProtectionRecord,
     ProtectionSummary,
+    ReleaseRecord,
     RemarkRecord,
     Role,
     RunImage,
@@ -51,6 +52,7 @@ from facepriv.store.records import (
     UserRecord,
 )
 from facepriv.store.references import referred_to
+from facepriv.store.releases import ReleaseStore
 from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
@@ -83,6 +85,7 @@ __all__ = [
     "ProtectionRecord",
     "ProtectionStore",
     "ProtectionSummary",
+    "ReleaseRecord",
     "RemarkRecord",
     "Role",
     "RunImage",
@@ -126,6 +129,7 @@ class Store:
         self.attempts = AttemptStore(database)
         self.shares = ShareStore(database)
         self.remarks = RemarkStore(database)
+        self.releases = ReleaseStore(database)
 
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)

@@ -595,6 +595,28 @@ class ShareRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReleaseRecord:
+    """Images or templates that were handed out under a policy."""
+
+    id: int
+    dataset_id: int | None
+    """Whose images; None for templates, and once that data set is deleted."""
+    template_set_id: int | None
+    about: str
+    """What it was made of, such as ``run 3`` or ``protection 2``; stays when that is gone."""
+    policy: str
+    """How it was made, for the auditor."""
+    items: int
+    """How many images or templates."""
+    manifest_sha256: str
+    """Of the manifest, which names the hash of every file."""
+    verdict: str
+    """What was said of its protection then; empty if nobody had measured it."""
+    released_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class RemarkRecord:
     """What an officer said about results: a comment, or a sign-off."""
 

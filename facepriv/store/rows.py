@@ -700,6 +700,27 @@ class ShareRow(Numbered, Base):
     viewed_at: Mapped[datetime | None]
 
 
+class ReleaseRow(Numbered, Base):
+    """Images or templates that were handed out under a policy; it outlives what it was made of.
+
+    Copies cannot be called back, so what is known of them stays when the data set is gone. It names nobody and no file.
+    """
+
+    __tablename__ = "releases"
+    __table_args__ = (CheckConstraint("items >= 0", name="items"), _NEVER_REUSED)
+
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
+    template_set_id: Mapped[int | None] = mapped_column(ForeignKey("template_sets.id", ondelete="SET NULL"), index=True)
+    # What it was made of in words, such as "run 3"; stays when that is gone.
+    about: Mapped[str]
+    policy: Mapped[str]
+    items: Mapped[int]
+    manifest_sha256: Mapped[Sha256]
+    verdict: Mapped[str]
+    released_by: Mapped[str]
+    at: Mapped[datetime]
+
+
 class RemarkRow(Numbered, Base):
     """What an officer said about results: a comment, or a sign-off with what exactly was signed.
 

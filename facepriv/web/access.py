@@ -44,8 +44,8 @@ OFFICERS = re.compile(
 NAMES = frozenset(
     (
         *("overview", "datasets", "audit", "templates", "perturb", "policy", "runs", "sharing", "models", "access"),
-        *("shared", "account", "login", "logout", "session", "share", "pictures", "assets", "static", "media"),
-        *("component", "_stcore"),
+        *("shared", "account", "login", "logout", "session", "share", "pictures", "releases", "assets"),
+        *("component", "static", "media", "_stcore"),
     )
 )
 """What paths that the server has begin with: its pages', and other addresses'."""

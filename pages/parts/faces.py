@@ -15,6 +15,7 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.store import ArtifactStore, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES, Box
 from facepriv.web.blobs import BLOBS, Blob, Kind
+from facepriv.web.releases import OFFERS
 from facepriv.web.viewer import PairView, viewer_page
 from parts.shell import me
 
@@ -60,6 +61,7 @@ def forget() -> None:
     _thumbnail.clear()
     _counts.clear()
     BLOBS.clear()
+    OFFERS.clear()
 
 
 def dataset_counts(record: DatasetRecord) -> DatasetCounts:

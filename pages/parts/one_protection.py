@@ -21,6 +21,7 @@ from parts import progress, report, verdict, work_log
 from parts.deletion import offer_work
 from parts.downloads import file_name, offer_result
 from parts.figures import show_figure, show_metric, show_rows
+from parts.release import list_releases
 from parts.shell import errors_shown, me
 
 FORMATS = ("as it came", "npz", "csv", "parquet")
@@ -127,8 +128,13 @@ def release(store: Store, trial: ProtectionRecord) -> None:
             suffix = None if file_format == FORMATS[0] else f".{file_format}"
             st.session_state[key] = make_download(store, get_settings(), trial.id, actor=me().actor, suffix=suffix)
     prepared = st.session_state.get(key)
-    if not isinstance(prepared, Download):
-        return
+    if isinstance(prepared, Download):
+        hand_out(trial, prepared, key)
+    list_releases(store, template_set_id=trial.template_set_id, none="None of these templates was released yet.")
+
+
+def hand_out(trial: ProtectionRecord, prepared: Download, key: str) -> None:
+    """Offer the archive and, apart from it, the key."""
     st.success(f"{count(prepared.templates, 'template')} protected.", icon=":material/check_circle:")
     with st.container(horizontal=True):
         st.download_button(

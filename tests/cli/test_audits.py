@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,26 @@ def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) ->
     }
 
 
+def test_a_run_is_released_by_the_policy_of_its_audit(terminal: Terminal, tmp_path: Path) -> None:
+    audit = terminal.json("audit", "--run", 1, "--p", 0.4, *FEW, "--attacker", "sign")["audit_id"]
+    found = terminal.json("release", 1, tmp_path / "all.zip")
+    assert (found["audit_id"], found["p"], found["select_by"]) == (audit, 0.4, "image")
+    assert found["images"] == 10
+    assert "the strongest attacker tried" in found["verdict"]
+    assert stat.S_IMODE((tmp_path / "all.zip.policy-key.json").stat().st_mode) == 0o600
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert hashlib.sha256(archive.read("manifest.csv")).hexdigest() == found["manifest_sha256"]
+    unjudged = terminal("release", 1, tmp_path / "folder", "--p", 0.3, "--yes")
+    assert unjudged.code == 0
+    assert "Not attacked yet" in unjudged.out.splitlines()[0]
+    newest, before = terminal.json("releases", "--dataset", "faces", "--limit", 2)["releases"]
+    assert newest["policy"] == "30.0 % of run 1, drawn by image"
+    assert before["manifest_sha256"] == found["manifest_sha256"]
+    assert before["released_by"]
+    assert "40.0 % of run 1" in terminal("releases").out
+    assert terminal("delete", "--audit", audit, "--yes").code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
@@ -74,6 +96,11 @@ def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) ->
         (("audit", "--run", 7), 1, "no run 7"),
         (("audit", "--run", 1, "--attacker", "sign", "--against", "score"), 1, "leaves it out"),
         (("policy", 7), 1, "no run 7"),
+        (("release", 7, "out", "--yes"), 1, "no run 7"),
+        (("release", 1, "out", "--p", "0", "--yes"), 1, "nothing to release"),
+        (("release", 1, "out", "--p", "2", "--yes"), 2, "range"),
+        (("release", 1, "out", "--select-by", "day", "--yes"), 2, "Expected image or subject"),
+        (("releases", "--dataset", "nowhere"), 1, "no data set"),
         (("policy", 1, "--with", 1, "--p", "0.5"), 2, "the proportions are computed"),
         (("policy", 1, "--with", 7), 1, "no run 7"),
         (("delete", "--audit", 7, "--yes"), 1, "no audit 7"),

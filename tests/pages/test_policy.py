@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from facepriv.presentation import audit_tables as rows
+from facepriv.presentation.verdict import release_verdict
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.releases.guide_mix import guide_mix
 from facepriv.services.runs.preparing import prepare_run
+from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.store import open_store
 from tests.pages.conftest import audit_result, repeat_run, store_audit
 from tests.store.tampering import set_parameters
@@ -58,7 +60,7 @@ def test_without_an_audit_only_the_sign_attacker_is_known(filled, visit, result)
     assert sign["Bits learned, at least"].iloc[0] == "1.00"
     for attacker in ("how large the score is", "restore", "templates", "several images"):
         assert attacker in " ".join(app.warning[-1].value.split())
-    assert command(app) == "facepriv policy 1 --out FOLDER --p 1"
+    assert command(app) == "facepriv release 1 FOLDER --p 1 --select-by image"
 
 
 def test_too_few_people_is_one_sentence(filled, visit):
@@ -134,7 +136,77 @@ def test_a_runs_audit_is_shown(audited, visit, said, found):
     limits = next(w.value for w in app.warning if found.not_tried[0] in w.value)
     assert all(one in limits for one in found.not_tried)
     assert "key file" in said(app)
-    assert command(app) == f"facepriv policy 1 --out FOLDER --p {found.policy.p:.6g} --select-by image --floor 0.01"
+    assert command(app) == f"facepriv release 1 FOLDER --p {found.policy.p:.6g} --select-by image"
+
+
+def test_a_release_is_prepared_once_its_verdict_was_read(audited, visit, said, found):
+    app = visit("policy")
+    p = found.policy.p
+    key = f"release-1-{p:.6g}-image"
+    (read,) = [html.body for html in app.get("html") if "this release" in html.body]
+    assert release_verdict(found, p, most_loss=0.01).word in read
+    assert app.button(f"{key}-prepare").disabled
+    app.checkbox(f"{key}-acknowledged").check().run()
+    app.button(f"{key}-prepare").click().run()
+    prepared = app.session_state[key]
+    assert f"{len(prepared.planned.kept)} images ready" in said(app)
+    (link,) = [html.body for html in app.get("html") if prepared.path in html.body]
+    assert "Images (zip)" in link
+    (content,) = [button for button in app.get("download_button") if button.proto.id.endswith(f"{key}-key")]
+    assert content.proto.label == "1. Key file"
+    with open_store(audited) as store:
+        assert store.releases.list() == (), "nothing was handed out yet"
+
+
+def test_a_mix_that_nobody_judged_is_released_as_such(audited, visit):
+    app = visit("policy")
+    app.slider[0].set_value(71.5).run()
+    (read,) = [html.body for html in app.get("html") if "this release" in html.body]
+    assert "Not attacked yet" in read
+
+
+def test_a_sign_off_may_be_demanded_first(audited, visit, found, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_RELEASE_NEEDS_SIGN_OFF", "true")
+    key = f"release-1-{found.policy.p:.6g}-image"
+
+    def prepared():
+        app = visit("policy")
+        app.checkbox(f"{key}-acknowledged").check().run()
+        app.button(f"{key}-prepare").click().run()
+        return app
+
+    refused = prepared()
+    assert "only once a privacy officer has accepted" in refused.error[0].value
+    assert key not in refused.session_state
+    with open_store(audited) as store:
+        said = {"about": "run 1", "author": "otto", "text": ""}
+        store.remarks.add(run_id=1, audit_id=None, decision="accepted", sha256=result_sha256(store, 1, None), **said)
+    assert prepared().session_state[key].planned.kept
+    with open_store(audited) as store:
+        said["text"] = "Too much is lost."
+        store.remarks.add(run_id=1, audit_id=None, decision="rejected", sha256=result_sha256(store, 1, None), **said)
+    assert "otto has rejected" in prepared().error[0].value
+
+
+def test_what_was_released_is_listed(audited, visit, said):
+    with open_store(audited) as store:
+        store.releases.add(
+            dataset_id=store.runs.get(1).dataset_id,
+            about="run 1",
+            policy="50.0 % of run 1, drawn by image",
+            items=4,
+            manifest_sha256="5776" + "0" * 56 + "9656",
+            verdict="Not protected.",
+            released_by="ada",
+        )
+    for page in ("policy", "datasets"):
+        app = visit(page)
+        if page == "datasets":
+            app.session_state["dataset_part"] = "Releases"
+            app.run()
+        (row,) = [row for rows in tables(app) for row in rows if "Manifest (SHA-256)" in row]
+        assert row["Manifest (SHA-256)"] == "5776…9656"
+        assert row["By"] == "ada"
 
 
 def test_the_slider_reads_off_the_nearest_measured_point(audited, visit, said, found):

@@ -71,6 +71,7 @@ def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
         "installation",
         "left_out",
         "protections",
+        "releases",
         "studies",
         "study_runs",
         "template_sets",

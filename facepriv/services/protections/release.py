@@ -127,10 +127,20 @@ def write_protected(
         manifest = _manifest(record, result, fitted, templates, file)
         if end == ".csv" and any(defused(name) != name for name in (*templates.records, *templates.subjects)):
             manifest["escaped"] = "Names in the CSV that look like formulas begin with one apostrophe more."
+        content = json.dumps(manifest, indent=2) + "\n"
         with open_private(folder / MANIFEST, encoding="utf-8") as stream:
-            stream.write(json.dumps(manifest, indent=2) + "\n")
+            stream.write(content)
         if secret is not None and target is not None:
             write_new_key_file(target, key_content(secret, spec), of=folder)
+    store.releases.add(
+        template_set_id=spec.templates.id,
+        about=_subject(number),
+        policy=f"all templates, by {fitted.card.name}",
+        items=len(rows),
+        manifest_sha256=hashlib.sha256(content.encode()).hexdigest(),
+        verdict=manifest["judged"]["verdict"],
+        released_by=actor.name,
+    )
     return ProtectedRelease(folder, file, len(rows), target)
 
 

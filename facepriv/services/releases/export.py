@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from facepriv.config import make_private_folder
 from facepriv.datasets.files import name_key, name_stem
@@ -23,6 +26,8 @@ from facepriv.types import GENDER_NAMES, Actor
 IMAGES = "images"
 MANIFEST = "manifest.csv"
 RESULT = "run.json"
+UNFINISHED_SUFFIX = ".unfinished"
+"""Of a file that is being written."""
 NAMES = (IMAGES, MANIFEST, RESULT)
 """What an export or a mixed release is made of."""
 LONGEST_STEM = 200
@@ -117,12 +122,12 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
             data = store.artifacts.get(record.artifact_sha256)
             row |= {
                 "perturbed": "true",
-                "file": write_image(folder, name, data).relative_to(folder).as_posix(),
+                "file": write_file(folder, f"{IMAGES}/{name}", data).relative_to(folder).as_posix(),
                 "sha256": hashlib.sha256(data).hexdigest(),
             }
             written += 1
         rows.append(row)
-    write_manifest(folder, COLUMNS, rows)
+    write_file(folder, MANIFEST, manifest_bytes(COLUMNS, rows))
     with open_private(folder / RESULT, encoding="utf-8") as stream:
         stream.write(document)
     return ExportReport(
@@ -134,19 +139,50 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     )
 
 
-def write_image(folder: Path, name: str, data: bytes) -> Path:
-    """Write an image of an export under its name, and return the file."""
-    target = folder / IMAGES / name
+@contextmanager
+def new_file(file: Path) -> Iterator[IO[bytes]]:
+    """Open a new file that only its owner may read; it has its name once the block has ended, and is else not there.
+
+    What a killed process had written of it is written over.
+
+    Raises
+    ------
+    BadInputError
+        With code ``file-exists`` if there is one of that name, ``cannot-write`` if it cannot be written.
+    """
+    if file.exists():
+        raise BadInputError(f"A new file was expected at {file}, but there is one; name another.", code="file-exists")
+    unfinished = file.with_name(file.name + UNFINISHED_SUFFIX)
+    try:
+        with open_private(unfinished, "wb") as stream:
+            try:
+                yield stream
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+        unfinished.rename(file)
+    except OSError as error:
+        raise BadInputError(
+            f"A file that can be written to was expected at {file}, but it cannot ({error.strerror or error}); make "
+            "room or name another one.",
+            code="cannot-write",
+        ) from error
+
+
+def write_file(folder: Path, path: str, data: bytes) -> Path:
+    """Write a file of an export below its folder, and return it."""
+    target = folder / path
     make_private_folder(target.parent)
     with open_private(target, "wb") as stream:
         stream.write(data)
     return target
 
 
-def write_manifest(folder: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Write the table of an export's images; see `write_table` for what is done to cells that look like formulas."""
-    with open_private(folder / MANIFEST, newline="", encoding="utf-8") as stream:
-        write_table(stream, columns, rows, mark=True)
+def manifest_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Return the table of an export's images; see `write_table` for what is done to cells that look like formulas."""
+    stream = io.StringIO(newline="")
+    write_table(stream, columns, rows, mark=True)
+    return stream.getvalue().encode()
 
 
 def file_names(names: Sequence[str]) -> list[str]:

@@ -50,12 +50,17 @@ def read_key_file(file: Path, schema: str, of: str) -> bytes:
         ) from error
 
 
+def key_json(content: Mapping[str, Any]) -> str:
+    """Return the text of a key file."""
+    return json.dumps(content, indent=2) + "\n"
+
+
 def write_new_key_file(target: Path, content: Mapping[str, Any], *, of: Path | None = None) -> None:
     """Write a key with what it belongs to as JSON, mode 0600; raises BadInputError with code ``cannot-write``.
 
     ``of`` is the folder of the release, while it is being written.
     """
-    text = json.dumps(content, indent=2) + "\n"
+    text = key_json(content)
     try:
         if of is not None:
             note_key(of, text.encode())

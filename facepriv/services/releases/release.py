@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,28 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
-from facepriv.services.releases.export import NAMES, file_names, write_image, write_manifest
+from facepriv.services.releases.export import (
+    IMAGES,
+    MANIFEST,
+    NAMES,
+    file_names,
+    manifest_bytes,
+    new_file,
+    write_file,
+)
 from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
 from facepriv.services.releases.output_folder import output_folder
+from facepriv.services.releases.zip_pieces import zipped
 from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
+from facepriv.wording import percent
 
 COLUMNS = ("file", "subject", "sha256")
 KEY_SCHEMA = "facepriv.policy-key/1"
 KEY_SUFFIX = ".policy-key.json"
+ZIP = ".zip"
+BEGUN, STOPPED = "policy-exported", "release-stopped"
+"""What the access log calls a release, and one that was not handed out whole."""
 SAME_TIME = 1_000_000_000
 """When every released file was last changed, in seconds since 1970: times must not tell which were touched later."""
 
@@ -38,7 +51,8 @@ SAME_TIME = 1_000_000_000
 class ReleaseReport:
     """What was written where."""
 
-    folder: Path
+    target: Path
+    """Folder, or zip archive."""
     key_file: Path
     images: int
     perturbed: int
@@ -52,44 +66,76 @@ class ReleaseReport:
     warnings: tuple[str, ...]
 
 
-def write_release(
-    store: Store,
-    weights: Mapping[int, float],
-    folder: Path,
-    *,
-    select_by: SelectBy,
-    actor: Actor,
-    key_file: Path | None = None,
-    key: bytes | None = None,
-) -> ReleaseReport:
-    """Write the mixed database of one run or of several on the same images.
+@dataclass(frozen=True, eq=False, repr=False)
+class PlannedRelease:
+    """The mixed database of one run or of several on the same images, decided by its key; nothing is written yet."""
+
+    runs: tuple[RunRecord, ...]
+    kept: tuple[tuple[ImageRecord, str | None], ...]
+    """Every image to be written, with the hash of the version that takes its place; None where it stays as it was."""
+    weights: Mapping[int, float]
+    select_by: SelectBy
+    key: bytes
+    not_perturbable: int
+    """Images that the policy can only release as they were: no face was found, or perturbing them failed."""
+    left_out: int
+    """Images of which the data set keeps no file."""
+    withheld: int
+    """Images that the data set's terms of use keep back."""
+    warnings: tuple[str, ...]
+
+    @property
+    def about(self) -> str:
+        """The runs, in words that hold no name."""
+        return f"run {', '.join(str(run.id) for run in self.runs)}"
+
+    @property
+    def policy(self) -> str:
+        """How images are chosen, in words; for the auditor, not for the release."""
+        shares = ", ".join(f"{percent(self.weights[run.id])} of run {run.id}" for run in self.runs)
+        return f"{shares}, drawn by {self.select_by}"
+
+    @property
+    def perturbed(self) -> int:
+        """How many images are perturbed; for the auditor, not for the release."""
+        return sum(version is not None for _, version in self.kept)
+
+    def key_content(self) -> dict[str, Any]:
+        """Return what the key file holds."""
+        return {
+            "schema": KEY_SCHEMA,
+            "warning": "Who holds this file can tell which images were perturbed. Keep it apart from the release.",
+            "key": self.key.hex(),
+            "shares": {str(run_id): weight for run_id, weight in self.weights.items()},
+            "select_by": self.select_by,
+            "dataset_content_sha256": self.runs[0].spec.dataset.content_sha256,
+        }
+
+
+def plan_release(
+    store: Store, weights: Mapping[int, float], *, select_by: SelectBy, key: bytes | None = None
+) -> PlannedRelease:
+    """Decide which images are released, and which of them perturbed.
 
     Parameters
     ----------
     weights
         Proportion of the images taken from each run, by its number; the rest stays untouched.
-    folder
-        New or empty; images go below ``images``, the manifest beside them.
     select_by
         Whether each image is drawn for itself or all of a subject together.
-    actor
-        Who asked, for the access log.
-    key_file
-        Where the key goes, a new file with mode 0600; by default beside the folder.
     key
         An earlier release's key (`read_key`), so that its images keep their fate; by default a new one.
 
     Raises
     ------
     BadInputError
-        If the runs are not complete or not on the same images, the weights are out of range, the folder holds something
-        or the key file exists; or if the data set's terms of use let none of its images out (code ``terms-of-use``).
+        If the runs are not complete or not on the same images, or the weights are out of range; or if the data set's
+        terms of use let none of its images out (code ``terms-of-use``).
     """
     if not weights:
         raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
     runs = runs_on_same_images(store, list(weights))
     secret = new_key() if key is None else key
-    target = choose_key_file(folder, key_file, KEY_SUFFIX)
     dataset = store.datasets.get(runs[0].dataset_id)
     images = store.datasets.images(dataset.id, ids=runs[0].spec.image_ids)
     actions = choose_actions(
@@ -105,26 +151,142 @@ def write_release(
     withheld = find_withheld(store, dataset, images, in_use)
     require_images(dataset, withheld, images)
     versions = [{image.image_id: image.artifact_sha256 for image in of_run} for of_run in perturbed]
-    kept = [
+    kept = tuple(
         (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))
         for image, action in zip(images, actions.tolist(), strict=True)
         if image.artifact_sha256 is not None and image.id not in withheld
-    ]
-    with output_folder(folder, NAMES):
-        store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
-        _write_images(store, folder, kept)
-        content = _key_content(secret, weights, select_by, runs[0].spec.dataset.content_sha256)
-        write_new_key_file(target, content, of=folder)
+    )
     able = set().union(*versions)
-    return ReleaseReport(
-        folder=folder,
-        key_file=target,
-        images=len(kept),
-        perturbed=sum(version is not None for _, version in kept),
+    return PlannedRelease(
+        runs=tuple(runs),
+        kept=kept,
+        weights=dict(weights),
+        select_by=select_by,
+        key=secret,
         not_perturbable=sum(image.id not in able for image, _ in kept),
         left_out=len(images) - len(kept) - len(withheld),
         withheld=len(withheld),
         warnings=tuple(filter(None, [withheld_sentence(dataset, len(withheld)), *_warnings(kept)])),
+    )
+
+
+def make_files(store: Store, planned: PlannedRelease) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of every file of a release, images first, the manifest last; none tells its fate."""
+    rows = []
+    names = file_names([image.name for image, _ in planned.kept])
+    for (image, version), name in zip(planned.kept, names, strict=True):
+        assert image.artifact_sha256 is not None
+        # Encoded again, both kinds by one function: nothing in a file's form may tell them apart.
+        data = encode_png(stored_pixels(store.artifacts, version or image.artifact_sha256))
+        path = f"{IMAGES}/{name}"
+        rows.append({"file": path, "subject": image.subject, "sha256": hashlib.sha256(data).hexdigest()})
+        yield path, data
+    yield MANIFEST, manifest_bytes(COLUMNS, rows)
+
+
+def stream_release(store: Store, planned: PlannedRelease, *, verdict: str, actor: Actor) -> Iterator[bytes]:
+    """Yield the zip archive of a release piece by piece; the key is not in it, and nothing is written to the disk.
+
+    The access log says that it begins. Once all was handed out, the release is kept with the hash of its manifest; if
+    whoever takes it stops before, the log says after how many images.
+
+    Parameters
+    ----------
+    verdict
+        What was said of its protection, kept with the release.
+    """
+    store.access.record(actor, BEGUN, planned.about)
+    noted = _Noted()
+    try:
+        yield from zipped(noted(make_files(store, planned)), SAME_TIME)
+    except BaseException:  # the reader went away, too
+        store.access.record(actor, STOPPED, planned.about, f"after {noted.done:,} of {len(planned.kept):,} images")
+        raise
+    _keep(store, planned, noted.last, verdict, actor)
+
+
+class _Noted:
+    """Counts the files that were handed on, and keeps the last one, which is the manifest."""
+
+    def __init__(self) -> None:
+        self.done, self.last = 0, b""
+
+    def __call__(self, files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+        for path, data in files:
+            yield path, data
+            self.done, self.last = self.done + 1, data
+
+
+def _keep(store: Store, planned: PlannedRelease, manifest: bytes, verdict: str, actor: Actor) -> None:
+    """Keep that all of a release was handed out."""
+    store.releases.add(
+        dataset_id=planned.runs[0].dataset_id,
+        about=planned.about,
+        policy=planned.policy,
+        items=len(planned.kept),
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        verdict=verdict,
+        released_by=actor.name,
+    )
+
+
+def write_release(
+    store: Store,
+    weights: Mapping[int, float],
+    target: Path,
+    *,
+    select_by: SelectBy,
+    actor: Actor,
+    verdict: str = "",
+    key_file: Path | None = None,
+    key: bytes | None = None,
+) -> ReleaseReport:
+    """Write the mixed database of one run or of several on the same images.
+
+    Parameters
+    ----------
+    weights, select_by, key
+        As for `plan_release`.
+    target
+        A new or empty folder, or a new file whose name ends with ``.zip``; images go below ``images``, the manifest
+        beside them.
+    actor
+        Who asked, for the access log.
+    verdict
+        What is known of its protection, kept with the release.
+    key_file
+        Where the key goes, a new file with mode 0600; by default beside the target.
+
+    Raises
+    ------
+    BadInputError
+        As `plan_release`, and if the folder holds something, or the archive or the key file exists.
+    """
+    planned, noted = plan_release(store, weights, select_by=select_by, key=key), _Noted()
+    key_file = choose_key_file(target, key_file, KEY_SUFFIX)
+    if target.suffix.lower() == ZIP:
+        with new_file(target) as stream:
+            store.access.record(actor, BEGUN, planned.about)
+            for piece in zipped(noted(make_files(store, planned)), SAME_TIME):
+                stream.write(piece)
+            write_new_key_file(key_file, planned.key_content())
+    else:
+        with output_folder(target, NAMES):
+            store.access.record(actor, BEGUN, planned.about)
+            for path, data in noted(make_files(store, planned)):
+                file = write_file(target, path, data)
+                os.utime(file, (SAME_TIME, SAME_TIME))
+            write_new_key_file(key_file, planned.key_content(), of=target)
+    _keep(store, planned, noted.last, verdict, actor)
+    return ReleaseReport(
+        target=target,
+        key_file=key_file,
+        images=len(planned.kept),
+        perturbed=planned.perturbed,
+        not_perturbable=planned.not_perturbable,
+        left_out=planned.left_out,
+        withheld=planned.withheld,
+        warnings=planned.warnings,
     )
 
 
@@ -152,31 +314,6 @@ def runs_on_same_images(store: Store, run_ids: Sequence[int]) -> list[RunRecord]
 def read_key(file: Path) -> bytes:
     """Read the key of an earlier release; raises BadInputError if the file is missing or no such key."""
     return read_key_file(file, KEY_SCHEMA, "an earlier release")
-
-
-def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, str | None]]) -> None:
-    names = file_names([image.name for image, _ in kept])
-    rows = []
-    for (image, version), name in zip(kept, names, strict=True):
-        assert image.artifact_sha256 is not None
-        # Encoded again, both kinds by one function: nothing in a file's form may tell them apart.
-        data = encode_png(stored_pixels(store.artifacts, version or image.artifact_sha256))
-        target = write_image(folder, name, data)
-        os.utime(target, (SAME_TIME, SAME_TIME))
-        file, sha256 = target.relative_to(folder).as_posix(), hashlib.sha256(data).hexdigest()
-        rows.append({"file": file, "subject": image.subject, "sha256": sha256})
-    write_manifest(folder, COLUMNS, rows)
-
-
-def _key_content(key: bytes, weights: Mapping[int, float], select_by: SelectBy, content_sha256: str) -> dict[str, Any]:
-    return {
-        "schema": KEY_SCHEMA,
-        "warning": "Who holds this file can tell which images were perturbed. Keep it apart from the release.",
-        "key": key.hex(),
-        "shares": {str(run_id): weight for run_id, weight in weights.items()},
-        "select_by": select_by,
-        "dataset_content_sha256": content_sha256,
-    }
 
 
 def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]:

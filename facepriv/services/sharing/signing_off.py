@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_id_of, share_of_officer
@@ -80,6 +83,30 @@ def is_about(store: Store, sign_off: RemarkRecord) -> bool | None:
         return None
     # If one of two results is deleted, the hash lacks it.
     return result_sha256(store, sign_off.run_id, sign_off.audit_id) == sign_off.sha256
+
+
+def require_sign_off(store: Store, settings: Settings, run_ids: Sequence[int], audit_id: int | None = None) -> None:
+    """Raise BadInputError with code ``not-signed`` if a sign-off is demanded before a release and one is missing.
+
+    The newest decision on the results of a run, or of its audit, as they are now must accept them, with or without
+    conditions; a decision on results that have changed since counts for nothing.
+    """
+    if not settings.release_needs_sign_off:
+        return
+    of_audit = [] if audit_id is None else list(store.remarks.list(audit_id=audit_id))
+    for run_id in run_ids:
+        said = {remark.id: remark for remark in (*store.remarks.list(run_id=run_id), *of_audit)}
+        decisions = [remark for _, remark in sorted(said.items()) if is_about(store, remark)]
+        if not decisions or decisions[-1].decision == "rejected":
+            raise BadInputError(
+                "This installation releases images only once a privacy officer has accepted the results, but "
+                + (
+                    f"{decisions[-1].author} has rejected those of run {run_id}."
+                    if decisions
+                    else f"nobody has accepted those of run {run_id} as they are now; share them with an officer."
+                ),
+                code="not-signed",
+            )
 
 
 def datasheet_changed_since(store: Store, saved: RemarkRecord) -> bool:

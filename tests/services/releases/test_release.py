@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import json
 import stat
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +24,11 @@ from facepriv.services.releases.release import (
     COLUMNS,
     KEY_SUFFIX,
     SAME_TIME,
+    STOPPED,
     ReleaseReport,
+    plan_release,
     read_key,
+    stream_release,
     write_release,
 )
 from facepriv.services.runs.preparing import prepare_run
@@ -71,6 +77,12 @@ def test_every_image_is_there_as_the_key_says(finished: Finished, tmp_path: Path
     assert done.left_out == 0
     assert done.warnings == ()
     assert store.access.list(limit=1)[0].action == "policy-exported"
+    kept = store.releases.list(dataset_id=run.dataset_id, limit=1)[0]
+    assert kept.about == f"run {run.id}"
+    assert kept.policy == f"50.0 % of run {run.id}, drawn by image"
+    assert kept.items == 6
+    assert kept.manifest_sha256 == hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    assert kept.released_by == TESTER.name
 
 
 def test_nothing_tells_which_images_were_perturbed(finished: Finished, tmp_path: Path) -> None:
@@ -196,3 +208,51 @@ def test_terms_of_use_keep_images_back(finished: Finished, tmp_path: Path, with_
         release(finished, tmp_path / "none")
     assert caught.value.code == "terms-of-use"
     assert not (tmp_path / "none").exists()
+
+
+def test_an_archive_holds_what_a_folder_does_and_not_the_key(finished: Finished, tmp_path: Path) -> None:
+    release(finished, tmp_path / "folder", key=KEY)
+    done = release(finished, tmp_path / "all.zip", key=KEY, verdict="Not attacked yet.")
+    assert done.target == tmp_path / "all.zip"
+    assert done.key_file == tmp_path / f"all.zip{KEY_SUFFIX}"
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (done.target, done.key_file)] == [0o600, 0o600]
+    with zipfile.ZipFile(done.target) as archive:
+        assert {entry.filename: archive.read(entry) for entry in archive.infolist()} == files(tmp_path / "folder")
+        assert len({entry.date_time for entry in archive.infolist()}) == 1
+    newest, before = finished.store.releases.list(limit=2)
+    assert newest.verdict == "Not attacked yet."
+    assert newest.manifest_sha256 == before.manifest_sha256
+
+
+def test_an_archive_is_the_same_however_often_it_is_sent(finished: Finished) -> None:
+    planned = plan_release(finished.store, {finished.run.id: 0.5}, select_by="image", key=KEY)
+    first, second = (b"".join(stream_release(finished.store, planned, verdict="", actor=TESTER)) for _ in range(2))
+    assert first == second
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        assert archive.testzip() is None
+        assert KEY.hex() not in first.decode("latin-1")
+        assert archive.namelist()[-1] == MANIFEST
+
+
+def test_who_stops_taking_an_archive_is_in_the_log_and_no_release_is_kept(finished: Finished) -> None:
+    store = finished.store
+    before = len(store.releases.list())
+    planned = plan_release(store, {finished.run.id: 0.5}, select_by="image", key=KEY)
+    pieces = stream_release(store, planned, verdict="", actor=TESTER)
+    next(pieces)
+    next(pieces)
+    pieces.close()
+    assert len(store.releases.list()) == before
+    line = store.access.list(limit=1)[0]
+    assert line.action == STOPPED
+    assert line.subject == f"run {finished.run.id}"
+    assert line.detail == "after 1 of 6 images"
+
+
+def test_an_archive_that_cannot_be_written_leaves_no_key(finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / "all.zip").write_bytes(b"mine")
+    with pytest.raises(BadInputError) as caught:
+        release(finished, tmp_path / "all.zip")
+    assert caught.value.code == "file-exists"
+    assert (tmp_path / "all.zip").read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["all.zip"]

@@ -1,0 +1,124 @@
+"""Release a run's images: the verdict to be acknowledged, the archive, the key apart from it, what was released."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from facepriv.config import get_settings
+from facepriv.presentation.formats import plain
+from facepriv.presentation.help_texts import KEY_NOTE
+from facepriv.presentation.releases import release_row
+from facepriv.presentation.verdict import Verdict, release_verdict
+from facepriv.schemas.audits import SelectBy
+from facepriv.services.releases.release import PlannedRelease, plan_release
+from facepriv.services.sharing.signing_off import require_sign_off
+from facepriv.store import AuditRecord, RunRecord, Store
+from facepriv.web.releases import OFFERS
+from facepriv.wording import count, percent
+from parts import verdict as verdicts
+from parts.downloads import file_name
+from parts.figures import show_rows
+from parts.shell import errors_shown, me
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A release that this person may fetch."""
+
+    planned: PlannedRelease
+    path: str
+    archive: str
+    """File name."""
+
+
+def of_run(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> None:
+    """Offer the images of a run with a proportion ``p`` changed; ``audit`` is what the page shows of the run."""
+    st.header("Release")
+    if p == 0:
+        st.write("At 0 % no image is perturbed, so there is nothing to release. Choose another proportion above.")
+        return
+    by: SelectBy = "image" if audit is None else audit.spec.select_by
+    limit = None if audit is None else audit.spec.most_fnmr_loss
+    verdict = release_verdict(None if audit is None else audit.result, p, most_loss=limit)
+    st.write(
+        f"An archive of the images of run {run.id} under their own names: a random {percent(p)} of them perturbed, "
+        "none marked, with a manifest. Nobody can call copies back."
+    )
+    verdicts.show(verdict, f"What is known of this release ({percent(p)} of the images changed)")
+    key = f"release-{run.id}-{p:.6g}-{by}"
+    acknowledged = st.checkbox("I have read this verdict and what was not tried", key=f"{key}-acknowledged")
+    audit_id = None if audit is None else audit.id
+    pressed = st.button(
+        "Prepare the release", key=f"{key}-prepare", icon=":material/inventory_2:", disabled=not acknowledged
+    )
+    if pressed:
+        with errors_shown(), st.spinner("Drawing the images …"):
+            require_sign_off(store, get_settings(), [run.id], audit_id)
+            st.session_state[key] = prepare(store, run, p, by, verdict)
+    prepared = st.session_state.get(key)
+    if isinstance(prepared, Prepared):
+        hand_out(prepared, key)
+    with st.expander("By command instead, into a folder or an archive", icon=":material/terminal:"):
+        st.code(f"facepriv release {run.id} FOLDER --p {p:.6g} --select-by {by}", language=None, wrap_lines=True)
+        st.caption(f":material/key: {KEY_NOTE}")
+    st.subheader("Released so far")
+    list_releases(store, run.dataset_id, none="Nothing yet.")
+
+
+def prepare(store: Store, run: RunRecord, p: float, by: SelectBy, verdict: Verdict) -> Prepared:
+    """Draw a key, decide which images are changed, and offer the archive to this person."""
+    planned = plan_release(store, {run.id: p}, select_by=by)
+    archive = f"facepriv-release-run-{run.id}.zip"
+    path = OFFERS.add(planned, verdict=verdict.sentence, actor=me().actor, holder=me().holder, file_name=archive)
+    return Prepared(planned, path, archive)
+
+
+def hand_out(prepared: Prepared, key: str) -> None:
+    """Show the two files of a release, and what there is to know of them."""
+    planned = prepared.planned
+    st.success(
+        f"{count(len(planned.kept), 'image')} ready, {planned.perturbed:,} of them perturbed. Save **both** files and "
+        "keep them apart: whoever has the key can tell which images were perturbed. facepriv does not keep the key.",
+        icon=":material/check_circle:",
+    )
+    if planned.left_out:
+        st.caption(f"{count(planned.left_out, 'image')} without a stored file left out.")
+    if planned.not_perturbable:
+        st.warning(
+            f"{count(planned.not_perturbable, 'image')} could not be perturbed and can only be released unchanged. "
+            "Anyone who finds out which ones learns their gender.",
+            icon=":material/warning:",
+        )
+    for sentence in planned.warnings:
+        st.warning(plain(sentence), icon=":material/warning:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "1. Key file",
+            json.dumps(planned.key_content(), indent=2) + "\n",
+            file_name=file_name(f"{prepared.archive.removesuffix('.zip')}-policy-key", "json"),
+            mime="application/json",
+            key=f"{key}-key",
+            icon=":material/key:",
+            on_click="ignore",
+        )
+        st.html(
+            f'<a class="facepriv-button" href="{escape(prepared.path)}" download="{escape(prepared.archive)}">'
+            "2. Images (zip)</a>"
+        )
+    st.caption("Both are for you alone, for up to one hour. The archive is made while it is sent.")
+
+
+def list_releases(
+    store: Store, dataset_id: int | None = None, *, template_set_id: int | None = None, none: str
+) -> None:
+    """List what was released of a data set or template set, by whom, with which hash; say ``none`` for nothing."""
+    released = store.releases.list(dataset_id=dataset_id, template_set_id=template_set_id)
+    if not released:
+        st.caption(none)
+        return
+    show_rows([release_row(record) for record in released])
+    st.caption("The hash is of the manifest, which names the hashes of the files. It tells copies apart.")
