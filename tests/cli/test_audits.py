@@ -98,7 +98,7 @@ def test_a_run_is_released_by_the_policy_of_its_audit(terminal: Terminal, tmp_pa
         (("policy", 7), 1, "no run 7"),
         (("release", 7, "out", "--yes"), 1, "no run 7"),
         (("release", 1, "out", "--p", "0", "--yes"), 1, "nothing to release"),
-        (("release", 1, "out", "--p", "2", "--yes"), 2, "range"),
+        (("release", 1, "out", "--p", "2", "--yes"), 2, "less than or equal to 1"),
         (("release", 1, "out", "--select-by", "day", "--yes"), 2, "Expected image or subject"),
         (("releases", "--dataset", "nowhere"), 1, "no data set"),
         (("policy", 1, "--with", 1, "--p", "0.5"), 2, "the proportions are computed"),
