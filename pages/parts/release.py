@@ -40,7 +40,14 @@ def of_run(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) ->
     st.header("Release")
     if p == 0:
         st.write("At 0 % no image is perturbed, so there is nothing to release. Choose another proportion above.")
-        return
+    else:
+        offer(store, run, p, audit)
+    st.subheader("Released so far")
+    list_releases(store, run.dataset_id, none="Nothing yet.")
+
+
+def offer(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> None:
+    """Show the verdict on a release, and prepare it once that was acknowledged."""
     by: SelectBy = "image" if audit is None else audit.spec.select_by
     limit = None if audit is None else audit.spec.most_fnmr_loss
     verdict = release_verdict(None if audit is None else audit.result, p, most_loss=limit)
@@ -65,8 +72,6 @@ def of_run(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) ->
     with st.expander("By command instead, into a folder or an archive", icon=":material/terminal:"):
         st.code(f"facepriv release {run.id} FOLDER --p {p:.6g} --select-by {by}", language=None, wrap_lines=True)
         st.caption(f":material/key: {KEY_NOTE}")
-    st.subheader("Released so far")
-    list_releases(store, run.dataset_id, none="Nothing yet.")
 
 
 def prepare(store: Store, run: RunRecord, p: float, by: SelectBy, verdict: Verdict) -> Prepared:
