@@ -76,7 +76,7 @@ def newest(store: Store, opened: int | None) -> None:
         audit = store.audits.get(number)
         if audit.result is not None:
             of = "images as they are" if audit.run_id is None else f"after run {audit.run_id}"
-            verdict.show(verdict_of_audit(audit), f"Audit {audit.id} of {audit.dataset_name}, {of}")
+            verdict.show(verdict_of_audit(store, audit), f"Audit {audit.id} of {audit.dataset_name}, {of}")
     elif store.datasets.list():
         verdict.show(not_attacked())
 

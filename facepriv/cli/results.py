@@ -78,11 +78,12 @@ def show_audit(
     """
     from facepriv.presentation import audit_tables as rows
     from facepriv.presentation.findings import findings_of
-    from facepriv.presentation.verdict import audit_verdict, released
+    from facepriv.presentation.verdict import released
     from facepriv.services.audits.preparing import audit_document
+    from facepriv.services.audits.verdicts import verdict_of_audit
 
     audit = audit_document(store, audit_id)
-    say(*audit_verdict(audit, most_loss=audit.spec.most_fnmr_loss).lines)
+    say(*verdict_of_audit(store, store.audits.get(audit_id)).lines)
     of = f"run {audit.spec.run_id} on " if audit.spec.run_id is not None else ""
     say(
         f"Audit {audit_id} of {of}{audit.spec.dataset.name}: {count(audit.images, 'image')} of "
@@ -101,7 +102,7 @@ def show_audit(
         judged = audit.condition(released(audit))
         if judged is not None:
             show_table(
-                f"How often attackers are right, {rows.condition_title(judged)} (50 % is guessing)",
+                f"How often attackers are right (50 % is guessing): {rows.condition_title(judged)}",
                 only(rows.attack_rows(judged.attacks), "Attacker", "Right", "Women", "Men"),
             )
         show_table("Cost to matching", rows.change_rows(audit))
@@ -117,7 +118,7 @@ def _show_audit_in_full(audit: AuditDocument, *, variants: bool) -> None:
     show_table("Gender error of the classifiers on untouched images, 95 % interval", rows.baseline_rows(audit))
     for condition in audit.conditions:
         show_table(
-            f"How often attackers are right, {rows.condition_title(condition)} (50 % is guessing)",
+            f"How often attackers are right (50 % is guessing): {rows.condition_title(condition)}",
             rows.attack_rows(condition.attacks),
         )
         if variants:

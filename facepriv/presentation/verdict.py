@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
 from facepriv.presentation.attackers import attacker_in_words, template_attacker_in_words
 from facepriv.presentation.audit_tables import worst_loss
-from facepriv.presentation.protection_findings import NOT_TRIED
+from facepriv.presentation.protection_findings import FMR, NOT_TRIED
 from facepriv.schemas.audits import AuditResult, ConditionName
-from facepriv.schemas.figures import GUESSING
+from facepriv.schemas.figures import GUESSING, MatchingPhases
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.runs import RunResult
 from facepriv.schemas.templates import TemplateAudit
@@ -49,6 +49,7 @@ NEAR_GOAL = 0.1
 """How near to the goal an attacker must be before a verdict of *not protected* states it."""
 NO_MATCHER = "Cost: not known, because no matcher was measured."
 TOO_FEW_PAIRS = "Cost: not known, because there are too few pairs of images to compare."
+ACROSS = "between untouched and changed images"
 NOBODY_YET = "nobody has attacked these {}, so it is not known whether gender is protected."
 
 
@@ -119,7 +120,7 @@ def judge(
     at_most : upper end of the 95 % interval of any attacker, 0..1.
     attacker : what the strongest attacker has or does, in words that follow "attacker".
     loss : share of genuine matches lost in addition, 0..1 (negative if fewer); None where it is not known.
-    cost : sentence to use where ``loss`` is None; empty where nothing was changed.
+    cost : sentence to use instead of the one that follows from ``loss``; without either, nothing is said of cost.
     goal : greatest ``at_most`` that counts as protected.
     most_loss : greatest ``loss`` that is not too high a cost; None for any.
     when : what was released, in words that end the sentence, such as "when all images are changed".
@@ -141,16 +142,27 @@ def judge(
         f"the strongest attacker tried ({attacker}) is right {times_in_100(accuracy)} times in 100"
         f"{f' {when}' if when else ''} (guessing is {100 * GUESSING:.0f}){more}."
     )
-    stated = cost if loss is None else cost_in_words(loss, most_loss if level == "costly" else None)
-    return Verdict(level, finding, stated, tuple(not_tried))
+    if level == "costly" and loss is not None:
+        cost = cost_in_words(loss, limit=most_loss)
+    elif not cost and loss is not None:
+        cost = cost_in_words(loss)
+    return Verdict(level, finding, cost, tuple(not_tried))
 
 
-def cost_in_words(loss: float, limit: float | None = None) -> str:
-    """Return what protection cost, e.g. ``Cost: 1 in 20 genuine matches lost.``; with the limit where it is broken."""
+def cost_in_words(loss: float, *, limit: float | None = None, between: str = "", sure: bool = True) -> str:
+    """Return what protection cost, e.g. ``Cost: 1 in 20 genuine matches lost.``
+
+    Parameters
+    ----------
+    limit : what is allowed, to be said where it is broken.
+    between : what is compared, where it is not images of the release with each other.
+    sure : whether there are enough comparisons to be sure.
+    """
+    caveat = "" if sure else " (from few comparisons)"
     if loss <= 0:
-        return "Cost: no more genuine matches lost than before."
+        return f"Cost: no more genuine matches lost than before{caveat}."
     allowed = "" if limit is None else f"; allowed: {one_in(limit) if limit > 0 else 'none'}"
-    return f"Cost: {one_in(loss)} genuine matches lost{allowed}."
+    return f"Cost: {one_in(loss)} genuine matches lost{f' {between}' if between else ''}{caveat}{allowed}."
 
 
 def not_attacked(what: str = "images", *, cost: str = "") -> Verdict:
@@ -160,16 +172,35 @@ def not_attacked(what: str = "images", *, cost: str = "") -> Verdict:
 
 def run_verdict(result: RunResult) -> Verdict:
     """Return the verdict on a run without an audit, with what it cost."""
+    lost = _lost_across(result.matching)
+    if lost is None:
+        return not_attacked(cost=TOO_FEW_PAIRS if result.matching else NO_MATCHER)
+    return not_attacked(cost=cost_in_words(lost[0], between=ACROSS, sure=lost[1]))
+
+
+def _lost_across(matching: Mapping[str, MatchingPhases]) -> tuple[float, bool] | None:
+    """Return how many more genuine matches of untouched with changed images are lost, by the worst matcher.
+
+    And whether there are enough comparisons to be sure; None where it is not known.
+    """
     changes = [
-        phases.cross.fmr1000 - phases.before.fmr1000
-        for phases in result.matching.values()
+        (
+            phases.cross.fmr1000 - phases.before.fmr1000,
+            all(point.supported for point in phases.cross.operating_points if point.target_fmr == FMR),
+        )
+        for phases in matching.values()
         if phases.cross.fmr1000 is not None and phases.before.fmr1000 is not None
     ]
-    unknown = TOO_FEW_PAIRS if result.matching else NO_MATCHER
-    return not_attacked(cost=cost_in_words(max(changes)) if changes else unknown)
+    return max(changes, default=None)
 
 
-def audit_verdict(result: AuditResult, *, most_loss: float | None = None, of: ConditionName | None = None) -> Verdict:
+def audit_verdict(
+    result: AuditResult,
+    *,
+    most_loss: float | None = None,
+    of: ConditionName | None = None,
+    matching: Mapping[str, MatchingPhases] | None = None,
+) -> Verdict:
     """Return the verdict on what an audit judged, or on one of its releases.
 
     Of a run, that is the release that the policy makes, or all images changed where it would change none; of a data set
@@ -179,6 +210,8 @@ def audit_verdict(result: AuditResult, *, most_loss: float | None = None, of: Co
     ----------
     most_loss : loss of genuine matches that the audit's policy allows, 0..1; None for any.
     of : the release, where another one is meant.
+    matching : of the audited run, its matchers: an untouched photograph compared with changed ones may lose more than
+        the images of the release with each other.
     """
     strongest = {line.condition: line for line in result.headlines}
     condition = of or released(result)
@@ -189,7 +222,7 @@ def audit_verdict(result: AuditResult, *, most_loss: float | None = None, of: Co
     if condition != "untouched":
         worst = worst_loss(result, p)
         loss = None if worst is None else worst[1]
-        cost = TOO_FEW_PAIRS if result.utility else NO_MATCHER
+        cost = _cost_of_release(result, p, worst, _lost_across(matching or {}))
     when = {
         "untouched": "",
         "perturbed": "when all images are changed",
@@ -218,6 +251,20 @@ def release_verdict(audit: AuditResult | None, p: float, *, most_loss: float | N
     if audit is None or not judged or (of == "mix" and (audit.policy is None or audit.policy.p != p)):
         return not_attacked(f"images with {times_in_100(p)} in 100 of them changed")
     return audit_verdict(audit, most_loss=most_loss, of=of)
+
+
+def _cost_of_release(
+    result: AuditResult, p: float, worst: tuple[str, float] | None, across: tuple[float, bool] | None
+) -> str:
+    """Return the greater cost: of the images of the release with each other, or with untouched photographs."""
+    if across is not None and (worst is None or p * across[0] > worst[1]):
+        # Of a photograph's genuine images in the release, the share p is changed.
+        return cost_in_words(p * across[0], between=ACROSS, sure=across[1])
+    if worst is None:
+        return TOO_FEW_PAIRS if result.utility else NO_MATCHER
+    matcher, loss = worst
+    sure = all(point.fmr1000.supported for point in result.utility if (point.matcher, point.p) == (matcher, p))
+    return cost_in_words(loss, sure=sure)
 
 
 def released(result: AuditResult) -> ConditionName:

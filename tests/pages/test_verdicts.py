@@ -39,7 +39,7 @@ def audited(filled):
 
 def test_the_verdict_is_the_first_thing_under_the_title(audited, visit) -> None:
     with open_store(audited) as store:
-        found = verdict_of_audit(store.audits.get(1))
+        found = verdict_of_audit(store, store.audits.get(1))
     assert found.level == "exposed"
     app = visit("overview")
     for page in PAGES:

@@ -17,7 +17,7 @@ from facepriv.presentation.verdict import (
     to_html,
 )
 from facepriv.schemas.audits import Headline, PolicyChoice, Utility
-from facepriv.schemas.figures import OperatingPoint
+from facepriv.schemas.figures import MatchingPhases, OperatingPoint
 from facepriv.wording import one_in, times_in_100
 from tests.store_examples import audit_result, result_for
 
@@ -95,6 +95,34 @@ def test_an_audit_of_a_run_is_judged_by_what_would_be_released() -> None:
     assert audit_verdict(audit, most_loss=0.01).level == "costly"
 
 
+def phases(before: float | None, cross: float | None, *, supported: bool = True) -> MatchingPhases:
+    (found,) = result_for(6).matching.values()
+    points = [OperatingPoint(target_fmr=0.001, threshold=0.5, fmr=0.001, fnmr=cross, supported=supported)]
+    return MatchingPhases(
+        before=found.before.model_copy(update={"fmr1000": before}),
+        after=found.after,
+        cross=found.cross.model_copy(update={"fmr1000": cross, "operating_points": points}),
+    )
+
+
+def test_the_cost_is_the_greater_of_the_release_and_of_photographs_against_it() -> None:
+    lines = [line("untouched", 0.97, 0.99), line("mix", 0.6, 0.66)]
+    audit = audit_result(headlines=lines, policy=policy(0.5), utility=[matched(0.0, 0.02), matched(0.5, 0.04)])
+    within = "Cost: 1 in 50 genuine matches lost."
+    assert audit_verdict(audit, matching={"sface": phases(0.1, 0.1)}).cost == within
+    across = audit_verdict(audit, matching={"sface": phases(0.0, 0.4), "dlib-resnet": phases(0.0, 0.1)})
+    assert across.cost == "Cost: 1 in 5 genuine matches lost between untouched and changed images.", "half are changed"
+    assert audit_verdict(audit, matching={"sface": phases(0.0, None)}).cost == within
+    assert across.level == "protected", "the limit of the policy is on the release"
+
+
+def test_a_cost_from_few_comparisons_says_so() -> None:
+    result = result_for(6).model_copy(update={"matching": {"sface": phases(0.0, 0.1, supported=False)}})
+    assert run_verdict(result).cost == (
+        "Cost: 1 in 10 genuine matches lost between untouched and changed images (from few comparisons)."
+    )
+
+
 def test_where_the_policy_changes_nothing_all_images_changed_are_judged() -> None:
     audit = audit_result(
         headlines=[line("untouched", 1, 1), line("mix", 1, 1), line("perturbed", 0.9, 0.95)], policy=policy(0.0)
@@ -162,7 +190,7 @@ def test_losses_are_one_in_so_many(rate: float, words: str) -> None:
 
 def test_no_loss_and_a_limit_of_none() -> None:
     assert cost_in_words(-0.01) == "Cost: no more genuine matches lost than before."
-    assert cost_in_words(0.1, 0.0) == "Cost: 1 in 10 genuine matches lost; allowed: none."
+    assert cost_in_words(0.1, limit=0.0) == "Cost: 1 in 10 genuine matches lost; allowed: none."
 
 
 def test_whom_no_audit_tries_is_named_in_a_few_words() -> None:

@@ -108,7 +108,9 @@ class AuditExecution(LeasedJob):
         except BaseException:
             self.pool.end(at_once=True)
             raise
-        verdict = audit_verdict(result, most_loss=self.spec.most_fnmr_loss).sentence
+        run = None if self.spec.run_id is None else self.store.runs.get(self.spec.run_id).result
+        matching = None if run is None else run.matching
+        verdict = audit_verdict(result, most_loss=self.spec.most_fnmr_loss, matching=matching).sentence
         spent = self.store.audits.summary(self.number).spent
         result = result.model_copy(update={"verdict": f"{verdict} {result.verdict}", "seconds": spent})
         retry_while_busy(lambda: self.store.audits.finish(self.number, self.owner, result))

@@ -29,11 +29,13 @@ class DatasetVerdicts:
     """The audit that `untouched` is from; None where nobody audited it."""
 
 
-def verdict_of_audit(audit: AuditRecord) -> Verdict:
+def verdict_of_audit(store: Store, audit: AuditRecord) -> Verdict:
     """Return the verdict on a complete audit: of a run on its release, of a data set on its images as they are."""
     if audit.result is None:
         return not_attacked()
-    return audit_verdict(audit.result, most_loss=audit.spec.most_fnmr_loss)
+    run = None if audit.run_id is None else store.runs.get(audit.run_id).result
+    matching = None if run is None else run.matching
+    return audit_verdict(audit.result, most_loss=audit.spec.most_fnmr_loss, matching=matching)
 
 
 def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, int | None]:
@@ -50,7 +52,7 @@ def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, int | None]:
 def verdict_of_results(store: Store, run_id: int | None, audit_id: int | None) -> Verdict:
     """Return the verdict on results that were shared: by exactly this audit, or on a run without one."""
     if audit_id is not None:
-        return verdict_of_audit(store.audits.get(audit_id))
+        return verdict_of_audit(store, store.audits.get(audit_id))
     result = None if run_id is None else store.runs.get(run_id).result
     return not_attacked() if result is None else run_verdict(result)
 
@@ -90,7 +92,7 @@ def _verdicts(store: Store, complete: AuditSummary) -> tuple[Verdict, Verdict]:
         audit = store.audits.get(complete.id)
         if audit.result is None:
             return not_attacked(), not_attacked()
-        verdicts = verdict_of_audit(audit), audit_verdict(audit.result, of="untouched")
+        verdicts = verdict_of_audit(store, audit), audit_verdict(audit.result, of="untouched")
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[key] = verdicts

@@ -83,7 +83,7 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
         f"{listed([guide.name for guide in run.spec.guides])}, {count(run.images, 'image')}; finished "
         f"{_day(run.finished_at)}.",
         **_first_page(
-            *_verdict(run, result, audit),
+            *_verdict(store, run, result, audit),
             changed=True,
             signed_for=f"run {run.id}{'' if audit is None else f' with audit {audit.id}'}, SHA-256 "
             + result_sha256(store, run.id, None if audit is None else audit.id),
@@ -107,7 +107,7 @@ def report_of_audit(store: Store, audit_id: int) -> Report:
         subtitle=f"Audit {audit.id} of the images as they are, {count(result.images, 'image')}; finished "
         f"{_day(audit.finished_at)}.",
         **_first_page(
-            verdict_of_audit(audit),
+            verdict_of_audit(store, audit),
             changed=False,
             signed_for=f"audit {audit.id}, SHA-256 {result_sha256(store, None, audit.id)}",
         ),
@@ -175,9 +175,9 @@ def _audit_of(store: Store, run: RunRecord, audit_id: int | None) -> AuditRecord
     return store.audits.get(newest[0].id) if newest else None
 
 
-def _verdict(run: RunRecord, result: RunResult, audit: AuditRecord | None) -> tuple[Verdict, str]:
+def _verdict(store: Store, run: RunRecord, result: RunResult, audit: AuditRecord | None) -> tuple[Verdict, str]:
     """Return the verdict on a run, and how to audit it."""
-    verdict = run_verdict(result) if audit is None else verdict_of_audit(audit)
+    verdict = run_verdict(result) if audit is None else verdict_of_audit(store, audit)
     return verdict, f"facepriv audit --run {run.id}, or the button on the page of run {run.id}"
 
 

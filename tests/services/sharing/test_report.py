@@ -20,6 +20,7 @@ from facepriv.report.document import Bullets, Gallery, Report, Table, Text, to_j
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import RunRequest
+from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.services.datasets.datasheets import NOT_STATED, edit_datasheet
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing.report import MOST_FACES, report_of, write_report
@@ -141,7 +142,7 @@ def test_faces_that_hold_part_of_another_are_shown_if_both_may_be(finished: Fini
 def test_an_audit_gives_the_verdict(finished: Finished, audit) -> None:
     found = audit.result
     report = report_of(finished.store, finished.run.id)
-    assert report.verdict == audit_verdict(found).sentence
+    assert report.verdict == verdict_of_audit(finished.store, audit).sentence
     assert (report.level, report.limits) == ("exposed", audit_verdict(found).limits)
     assert "Do not release these images as protected." in report.recommendation
     assert findings_of(found) in words(report)
