@@ -9,7 +9,7 @@ from facepriv.imaging.versions import VERSION_PHRASES
 from facepriv.perturb.registry import aim_of
 from facepriv.presentation.help_texts import AIM_TEXTS, NO_AIM
 from facepriv.presentation.run_tables import between, impostors, least_fooled
-from facepriv.schemas.runs import Jury, RunResult, RunSpec
+from facepriv.schemas.runs import NOT_FLIPPED, Jury, RunResult, RunSpec
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, listed, match_rate, percent
 
@@ -55,8 +55,18 @@ def headline(result: RunResult, guide: str) -> str:
                 f"{name} loses {match_rate(phases.cross.fmr1000)} of the genuine matches between old and new images "
                 f"(at FMR 0.1 %; {auc})."
             )
-    sentences.append(f"{result.failures.total:,} of {count(result.images, 'image')} failed.")
-    return " ".join(sentences)
+    return " ".join([*sentences, failures(result)])
+
+
+def failures(result: RunResult) -> str:
+    """Return how many images failed; those that only some guide still gets right are told apart."""
+    standing = result.failures.by_reason.get(NOT_FLIPPED, 0)
+    others = result.failures.total - standing
+    images = count(result.images, "image")
+    if not standing:
+        return f"{others:,} of {images} failed."
+    told = f"On {standing:,} of {images} not every guide is misled: the change went as far as the method was allowed."
+    return f"{told} {others:,} failed otherwise." if others else told
 
 
 def _jury_sentence(jury: Jury) -> str:

@@ -206,6 +206,10 @@ class FailureItem(Frozen):
     sentence: str
 
 
+NOT_FLIPPED = "not-flipped"
+"""Reason of an image that some guide still gets right: it was changed as far as its method was allowed."""
+
+
 class Failures(Frozen):
     """Failures counted by reason and listed; none is dropped."""
 

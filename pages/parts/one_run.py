@@ -16,7 +16,7 @@ from facepriv.presentation import run_tables as tables
 from facepriv.presentation.formats import NOTHING, guides, moment, plain
 from facepriv.presentation.help_texts import HELP, KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.requests import RunRequest
-from facepriv.schemas.runs import KEY_NOTE, RunResult
+from facepriv.schemas.runs import KEY_NOTE, NOT_FLIPPED, RunResult
 from facepriv.services.releases.export import result_json
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
@@ -102,7 +102,10 @@ def headline(result: RunResult, guide: str) -> None:
     else:
         boxes[2].metric("Genuine matches lost", NOTHING, help=HELP["lost"])
     psnr = NOTHING if result.psnr_db.median is None else f"{tables.number(result.psnr_db.median)} dB"
-    failed = f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}"
+    standing = result.failures.by_reason.get(NOT_FLIPPED, 0)
+    failed = f"{count(result.failures.total - standing, 'failure')} of {count(result.images, 'image')}"
+    if standing:
+        failed = f"{failed}, {standing:,} not misled by every guide"
     show_metric(boxes[3], "Image quality, median", psnr, failed, HELP["psnr"])
 
 

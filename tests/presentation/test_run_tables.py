@@ -10,7 +10,7 @@ from facepriv.presentation import run_sentences as sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.presentation.help_texts import AIM_TEXTS
 from facepriv.schemas.figures import Interval, OperatingPoint, Rates
-from facepriv.schemas.runs import LearnedItem
+from facepriv.schemas.runs import Failures, LearnedItem
 from facepriv.store import LogLine
 from tests.finished_run import Finished
 from tests.juries import JURY
@@ -152,6 +152,29 @@ def test_headline(finished: Finished):
     assert headline.startswith("Images whose gender is misjudged: dlib-gender from 0.0 % to 100.0 %; levi-")
     assert f"AUC {finished.run.result.matching['sface'].cross.auc:.4f}" in headline
     assert headline.endswith(" 0 of 6 images failed.")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ({}, "0 of 6 images failed."),
+        ({"no-face": 1}, "1 of 6 images failed."),
+        (
+            {"not-flipped": 2},
+            "On 2 of 6 images not every guide is misled: the change went as far as the method was allowed.",
+        ),
+        (
+            {"not-flipped": 2, "no-face": 1},
+            "On 2 of 6 images not every guide is misled: the change went as far as the method was allowed. 1 failed "
+            "otherwise.",
+        ),
+    ],
+)
+def test_images_that_some_guide_still_gets_right_are_told_apart(finished: Finished, reasons: dict, said: str) -> None:
+    failed = Failures(total=sum(reasons.values()), by_reason=reasons, items=[])
+    result = finished.run.result
+    assert result is not None
+    assert sentences.failures(result.model_copy(update={"failures": failed})) == said
 
 
 def test_all_rows_of_a_table_have_the_same_columns(finished: Finished):

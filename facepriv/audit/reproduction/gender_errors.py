@@ -10,6 +10,7 @@ from facepriv.audit.reproduction import paper
 from facepriv.audit.reproduction.experiments import GUIDED, ExperimentRun, RunsByExperiment
 from facepriv.schemas.figures import Rates
 from facepriv.schemas.reproductions import CANDIDATES, EXPERIMENTS, Candidates, ErrorRow, Experiment, Slot
+from facepriv.schemas.runs import NOT_FLIPPED
 from facepriv.wording import count, percent
 
 CLOSE = 0.05
@@ -115,7 +116,7 @@ def _guide_remark(cell: _Cell) -> str:
             f"of {count(len(updated), 'image')} that took updates, {at_once} ({percent(at_once / len(updated))}) "
             "passed it there the first time that the score did, which is where Algorithm 1 as printed stops."
         )
-    unflipped = result.failures.by_reason.get("not-flipped", 0)
+    unflipped = result.failures.by_reason.get(NOT_FLIPPED, 0)
     if unflipped:
         at_limit = result.stops.get("sweeps", 0)
         remark += f" {count(unflipped, 'image')} of ours stayed unflipped ({at_limit} at the limit of sweeps)."

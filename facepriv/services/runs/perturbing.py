@@ -17,7 +17,7 @@ from facepriv.measures.faults import log_fault, unexpected
 from facepriv.measures.landmarks import Points
 from facepriv.measures.stored_faces import face_of
 from facepriv.perturb.base import find_side, judge_versions
-from facepriv.schemas.runs import STOP_TITLES, Phase, RunSpec
+from facepriv.schemas.runs import NOT_FLIPPED, STOP_TITLES, Phase, RunSpec
 from facepriv.services.jobs.pool_process import Job
 from facepriv.services.runs.attributes import UNLABELLED_NOTE
 from facepriv.services.runs.learning import get_learned
@@ -226,7 +226,7 @@ def _failure_after(
         )
     if not success:
         return (
-            "not-flipped",
+            NOT_FLIPPED,
             "perturb",
             "The guides were expected to call the stored image the other gender, but they do not all do so (why it "
             f"ended: {STOP_TITLES.get(stop, stop)}); allow the method more, or choose other parameters.",
