@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import re
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -201,3 +202,21 @@ def test_tabs_share_the_key_and_a_browser_without_it_signs_in_again(browse, site
     second.get_by_role("heading", name="Sign in").wait_for(timeout=PATIENCE)
     page.get_by_role("heading", name="Sign in").wait_for(timeout=PATIENCE)
     assert page.evaluate("localStorage.getItem('facepriv.key')") is None, "signing out clears it"
+
+
+def test_uploads_show_the_key(browse, site, tmp_path):  # noqa: F811
+    faces = tmp_path / "faces.zip"
+    with zipfile.ZipFile(faces, "w") as archive:
+        archive.writestr("a.txt", "no face")
+    page = browse()
+    sign_in(page, site, "ada", "/datasets")
+    with page.expect_response(lambda answer: "/_stcore/upload_file/" in answer.url, timeout=PATIENCE) as uploaded:
+        page.locator("[data-testid=stFileUploaderDropzoneInput]").nth(0).set_input_files(faces)
+    page.get_by_text("faces.zip").wait_for(state="attached", timeout=PATIENCE)
+    assert uploaded.value.request.method == "PUT"
+    assert uploaded.value.ok
+    session = uploaded.value.url.removeprefix(site.address)
+    own = {"Origin": site.address, "X_Xsrftoken": uploaded.value.request.headers["x-xsrftoken"]}
+    cookies = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
+    for method in ("PUT", "DELETE"):
+        assert fetch(site, session, cookie=cookies, method=method, body=b"x", **own)[0] == 401, "without the key"
