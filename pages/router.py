@@ -14,6 +14,7 @@ AUDITORS = {
     "overview": ("Overview", ":material/home:"),
     "datasets": ("Datasets", ":material/photo_library:"),
     "audit": ("Audit", ":material/search_insights:"),
+    "protect": ("Protect", ":material/shield:"),
     "templates": ("Templates", ":material/fingerprint:"),
     "perturb": ("Perturb", ":material/blur_on:"),
     "policy": ("Policy", ":material/balance:"),

@@ -150,10 +150,11 @@ def _show(store: Any, number: int, json_file: Any, full: bool) -> None:
 def show_study(document: StudyDocument, *, full: bool = False) -> None:
     """Show the verdict of a study, its frontier and its confirmation."""
     from facepriv.presentation import study_tables as tables
-    from facepriv.presentation.study_verdict import study_sentences
+    from facepriv.presentation.study_verdict import study_sentences, study_symbol
     from facepriv.wording import duration
 
-    say(*study_sentences(document), "")
+    first, *others = study_sentences(document)
+    say(f"{study_symbol(document)} {first}", *others, "")
     say(
         f"Study {document.study_id} of {document.spec.dataset.name}, {document.state}: {document.people:,} people "
         f"searched with, {duration(document.seconds)} of {duration(document.spec.seconds)} spent."

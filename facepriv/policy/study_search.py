@@ -175,9 +175,8 @@ class Search:
             rival = next((other for other, its in rivals.items() if other != name and is_better(its, figures)), None)
             reason = "" if name == best else _out_of_reach(self.spec.goal, figures)
             if rival is not None:
-                title = "leaving everything as it is" if rival == UNTOUCHED else rival
+                title = "Leaving everything as it is" if rival == UNTOUCHED else rival
                 reason = f"{title} is as good in both figures and better in one, by more than chance."
-                reason = reason[0].upper() + reason[1:]
             if reason:
                 self.dropped[name] = Drop(rung, reason)
         for setting in settings:

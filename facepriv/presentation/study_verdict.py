@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facepriv.presentation.attackers import attacker_in_words
-from facepriv.presentation.verdict import Verdict, judge
+from facepriv.presentation.verdict import SYMBOLS, Verdict, judge
 from facepriv.schemas.studies import Released, StudyConfirmation, StudyFigures, StudyGoal, StudyResult
 from facepriv.wording import count, one_in, times_in_100
 
@@ -35,6 +35,13 @@ def study_sentences(result: StudyResult) -> list[str]:
         if confirmation is not None:
             sentences.append(_confirmed(confirmation))
     return [*sentences, *_untouched(result), *_ended(result)]
+
+
+def study_symbol(result: StudyResult) -> str:
+    """Return the sign that stands before the verdict; the words say the same."""
+    if result.met:
+        return SYMBOLS["protected"]
+    return SYMBOLS["unknown" if result.ended is None else "exposed"]
 
 
 def outcome_verdict(figures: StudyFigures, goal: StudyGoal, *, untouched: bool = False) -> Verdict:

@@ -43,8 +43,8 @@ OFFICERS = re.compile(
 )
 NAMES = frozenset(
     (
-        *("overview", "datasets", "audit", "templates", "perturb", "policy", "runs", "sharing", "models", "access"),
-        *("shared", "account", "login", "logout", "session", "share", "pictures", "releases", "assets"),
+        *("overview", "datasets", "audit", "protect", "templates", "perturb", "policy", "runs", "sharing", "models"),
+        *("access", "shared", "account", "login", "logout", "session", "share", "pictures", "releases", "assets"),
         *("component", "static", "media", "_stcore"),
     )
 )

@@ -16,6 +16,7 @@ from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
 from facepriv.services.protections.job import JUDGING
 from facepriv.services.runs.execution import LEARNING
+from facepriv.services.studies.job import SEARCHING
 from facepriv.store import (
     AuditStore,
     AuditSummary,
@@ -25,20 +26,28 @@ from facepriv.store import (
     RunStore,
     RunSummary,
     Store,
+    StudyStore,
+    StudySummary,
 )
 from facepriv.store.records import JobProgress
 from facepriv.wording import duration, rate_of
 from parts.shell import me, with_store
 
-Work = RunSummary | AuditSummary | ProtectionSummary
+Work = RunSummary | AuditSummary | ProtectionSummary | StudySummary
+Kind = Literal["run", "audit", "protection", "study"]
 ACTIVE: tuple[JobState, ...] = ("waiting", "running")
 EVERY = "1s"
-STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack"), JUDGING: ("trials", "a trial")}
+STEPS = {
+    LEARNING: ("steps", "a step"),
+    ATTACKING: ("attacks", "an attack"),
+    JUDGING: ("trials", "a trial"),
+    SEARCHING: ("settings", "a setting"),
+}
 """What is counted in a stage that goes through something else than images: several, and one."""
 
 
-def active(records: RunStore | AuditStore | ProtectionStore) -> tuple[int, ...]:
-    """Return the numbers of the waiting and running runs, audits or protections, oldest first."""
+def active(records: RunStore | AuditStore | ProtectionStore | StudyStore) -> tuple[int, ...]:
+    """Return the numbers of the waiting and running runs, audits, protections or studies, oldest first."""
     work: Sequence[Work] = records.list(states=ACTIVE)
     return tuple(summary.id for summary in reversed(work))
 
@@ -59,7 +68,7 @@ def check_worker(*, apart: bool = False, linger: float | None = None) -> None:
 
 
 @st.fragment(run_every=EVERY)
-def follow(kind: Literal["run", "audit", "protection"], numbers: tuple[int, ...]) -> None:
+def follow(kind: Kind, numbers: tuple[int, ...]) -> None:
     """Show the progress of these jobs every second; the whole page runs again once one has ended."""
 
     def body(store: Store) -> None:
@@ -77,12 +86,13 @@ def audited(audit: AuditSummary) -> str:
     return plain(audit.dataset_name) + (", original images" if audit.run_id is None else f", after run {audit.run_id}")
 
 
-def table_of(store: Store, kind: Literal["run", "audit", "protection"]) -> RunStore | AuditStore | ProtectionStore:
+def table_of(store: Store, kind: Kind) -> RunStore | AuditStore | ProtectionStore | StudyStore:
     """Return the table of a kind of job."""
-    tables: dict[str, RunStore | AuditStore | ProtectionStore] = {
+    tables: dict[str, RunStore | AuditStore | ProtectionStore | StudyStore] = {
         "run": store.runs,
         "audit": store.audits,
         "protection": store.protections,
+        "study": store.studies,
     }
     return tables[kind]
 
@@ -93,6 +103,8 @@ def show(store: Store, work: Work) -> None:
         kind, what = "run", f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}"
     elif isinstance(work, ProtectionSummary):
         kind, what = "protection", f"{plain(work.template_set_name)} · {work.method}"
+    elif isinstance(work, StudySummary):
+        kind, what = "study", plain(work.dataset_name)
     else:
         kind, what = "audit", audited(work)
     with st.container(border=True):

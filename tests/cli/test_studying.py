@@ -34,7 +34,7 @@ def test_the_verdict_comes_first(empty: Terminal) -> None:
     add_study(empty, complete=True)
     said = empty("studies", "show", 1)
     assert said.code == 0, said.err
-    assert said.out.startswith("Goal reached")
+    assert said.out.startswith("✓ Goal reached")
     assert "* s0, 100%" in said.out
     assert "s2, 100%" not in said.out
     full = empty("studies", "show", 1, "--full")

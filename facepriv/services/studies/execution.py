@@ -49,11 +49,11 @@ from facepriv.services.jobs.pool_process import Job, get_content
 from facepriv.services.runs.execution import RunExecution
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.studies.figures import compare_pairs, image_figures, template_figures
+from facepriv.services.studies.job import CONFIRMING, MEASURING, SEARCHING
 from facepriv.services.studies.results import best_candidates, make_result
 from facepriv.store import AuditRecord, AuditStore, RunRecord, RunStore, Store
 from facepriv.types import Actor, Templates
 
-MEASURING, SEARCHING, CONFIRMING = "measuring", "searching", "confirming"
 MOST_FOR_THRESHOLD = 600
 """Images as they are from whose comparisons a matcher's threshold is set, at most."""
 CONFIRMATION = -1

@@ -10,6 +10,9 @@ from facepriv.services.jobs.leased_job import Claim
 from facepriv.services.studies.preparing import find_same_study, prepare_study
 from facepriv.store import Store, StudyRecord, StudyStore
 
+MEASURING, SEARCHING, CONFIRMING = "measuring", "searching", "confirming"
+"""Stages of a study; the steps of its search are settings."""
+
 
 class StudyKind(KindWithTable):
     """Search for what reaches a goal."""

@@ -1,0 +1,208 @@
+"""Protect: state a goal in two numbers, search for what reaches it, and look along the frontier."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from facepriv.charts.study import study_chart
+from facepriv.config import get_settings
+from facepriv.presentation.formats import plain
+from facepriv.presentation.study_tables import candidate_rows, confirmation_rows, frontier_rows
+from facepriv.presentation.study_verdict import outcome_verdict, study_sentences, study_symbol
+from facepriv.schemas.requests import ATTACKER_AT_MOST, MATCHES_LOST, STUDY_FMR, StudyRequest
+from facepriv.schemas.studies import Release, Released, StudyDocument, StudyOutcome
+from facepriv.services.jobs import control
+from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.jobs.submit import submit
+from facepriv.services.studies.preparing import study_document
+from facepriv.store import Store
+from facepriv.wording import duration
+from parts import comparing, figures, parameters, progress
+from parts.choice import Choice
+from parts.shell import me, with_store
+
+LIST_MOST = 200
+TIMES = ("10m", "30m", "1h", "2h", "4h", "8h")
+RATES = {0.01: "1 %", 0.001: "0.1 %", 0.0001: "0.01 %"}
+RELEASES: dict[Release, str] = {"images": "Images", "templates": "Templates", "both": "Both"}
+YOURS = "yours"
+"""Parameter of the address that names the candidate somebody chose."""
+
+
+def show(store: Store) -> None:
+    """Show the whole page."""
+    st.title("Protect")
+    st.write(
+        "State what is to be reached. A study then tries methods, strengths and proportions on a part of the people, "
+        "gives up what is hopeless, and confirms the best on people who had no part in the search."
+    )
+    if not store.datasets.list():
+        st.info("There is no data set to protect yet. Import one first.", icon=":material/info:")
+        st.page_link("datasets.py", label="Go to Datasets", icon=":material/photo_library:")
+        return
+    choice = Choice("open_study", "study", store.studies.get)
+    choice.from_address()
+    stored = {study.id: study for study in store.studies.list(limit=LIST_MOST)}
+    if stored:
+        st.selectbox(
+            "Open a study",
+            list(stored),
+            index=None,
+            format_func=lambda number: f"{number} · {plain(stored[number].dataset_name)} · {stored[number].state}",
+            key=choice.key,
+            on_change=choice.to_address,
+            placeholder="Choose a study",
+        )
+    opened = choice.now()
+    active = progress.active(store.studies)
+    if active:
+        st.caption("You may close this page; the work continues.")
+        progress.keep_worker()
+        progress.follow("study", active)
+    if opened is not None:
+        outcome(store, study_document(store, opened))
+    with st.container() if opened is None else st.expander("New study", icon=":material/add:"):
+        form(store, choice)
+
+
+def form(store: Store, choice: Choice) -> None:
+    """Ask the two questions, what is released and how much time there is, and start a study."""
+    records = {record.id: record for record in store.datasets.list()}
+    dataset = st.selectbox("Data set", list(records), format_func=lambda n: plain(records[n].name), key="study_dataset")
+    left, right = st.columns(2, gap="large")
+    right_at_most = left.slider(
+        "How often may the strongest attacker be right, of 100 times?",
+        50,
+        95,
+        round(100 * ATTACKER_AT_MOST),
+        key="study_attacker",
+        help="50 is guessing. On images as they are, attackers are right 95 times or more.",
+    )
+    lost = right.slider(
+        "How many genuine matches may be lost, of 100?",
+        0.0,
+        20.0,
+        100 * MATCHES_LOST,
+        0.5,
+        key="study_lost",
+        help=parameters.help_of(StudyRequest, "matches_lost"),
+    )
+    release = left.radio(
+        "What will be released?", list(RELEASES), format_func=RELEASES.__getitem__, key="study_release", horizontal=True
+    )
+    time = right.select_slider("How much time may it take?", TIMES, "30m", key="study_time")
+    with st.expander("Operating point and seed", icon=":material/tune:"):
+        fmr = st.selectbox(
+            "Impostors accepted before anything is changed",
+            list(RATES),
+            list(RATES).index(STUDY_FMR),
+            format_func=RATES.__getitem__,
+            key="study_fmr",
+            help=parameters.help_of(StudyRequest, "fmr"),
+        )
+        seed = parameters.ask_number(StudyRequest, "seed", "Seed", "study_seed")
+    if st.button("Start the study", type="primary", key="start_study", icon=":material/play_arrow:"):
+        request = StudyRequest(
+            dataset=dataset,
+            attacker_at_most=right_at_most / 100,
+            matches_lost=round(lost / 100, 4),
+            fmr=fmr,
+            release=release,
+            time=time,
+            seed=seed,
+        )
+        study = submit(store, get_settings(), request, me().actor)
+        ensure_worker(get_settings())
+        choice.take(study.id)
+        st.rerun()
+
+
+def outcome(store: Store, document: StudyDocument) -> None:
+    """Show what a study found: the verdict, the figure, the recommended candidate and yours, the tables."""
+    first, *others = study_sentences(document)
+    sentence = plain(f"{study_symbol(document)} {first}")
+    said = plain(" ".join(others))
+    if document.met:
+        st.success(f"**{sentence}** {said}")
+    elif document.ended is None:
+        st.info(f"**{sentence}** {said}")
+    else:
+        st.error(f"**{sentence}** {said}")
+    st.caption(
+        f"Study {document.study_id} of {plain(document.spec.dataset.name)}: {duration(document.seconds)} of "
+        f"{duration(document.spec.seconds)} spent, {document.people:,} people searched with."
+    )
+    if document.state in ("failed", "cancelled") and st.button(
+        "Resume the study", key=f"resume-study-{document.study_id}", icon=":material/play_arrow:"
+    ):
+        control.resume(store, "study", document.study_id, me().actor)
+        ensure_worker(get_settings())
+        st.rerun()
+    for released in dict.fromkeys(setting.released for setting in document.spec.settings):
+        along_the_frontier(document, released)
+    confirmed = confirmation_rows(document)
+    if confirmed:
+        st.subheader("On people who had no part in the search")
+        figures.show_rows(confirmed)
+    with st.expander("All candidates, and why some were given up", icon=":material/list:"):
+        figures.show_rows(candidate_rows(document))
+
+
+def along_the_frontier(document: StudyDocument, released: Released) -> None:
+    """Show the figure and the frontier of images or templates, with a slider along it."""
+    best = sorted(
+        (each for each in document.outcomes if each.on_frontier and each.setting.released == released),
+        key=lambda each: (each.figures.lost.value or 0.0) if each.figures is not None else 0.0,
+    )
+    names = [each.candidate.name for each in best]
+    recommended = document.recommended.get(released)
+    chosen = recommended
+    if len(names) > 1:
+        asked = st.query_params.get(YOURS)
+        start = asked if asked in names else recommended if recommended in names else names[0]
+        chosen = st.select_slider(
+            "Along the frontier: fewer matches lost, or a weaker attacker",
+            names,
+            start,
+            key=f"yours-{document.study_id}-{released}",
+            format_func=plain,
+        )
+        if chosen != recommended or asked is not None:
+            st.query_params[YOURS] = chosen
+    figures.show_figure(
+        study_chart(document, released, chosen=chosen if chosen != recommended else None),
+        f"study-{document.study_id}-{released}",
+        f"Genuine matches lost against how often the strongest attacker is right, for each candidate ({released})",
+        f"study {document.study_id}",
+    )
+    left, right = st.columns(2, gap="large")
+    for box, title, name in ((left, "Recommended", recommended), (right, "Yours", chosen)):
+        if name is not None:
+            with box:
+                one_candidate(document, title, document.outcome(name))
+    figures.show_rows([row for row in frontier_rows(document) if _is_of(row["Candidate"], names, released)])
+
+
+def one_candidate(document: StudyDocument, title: str, found: StudyOutcome) -> None:
+    """Show the verdict on one candidate, with a link to its run: pairs before and after, all attackers."""
+    st.subheader(title)
+    st.markdown(f"**{plain(found.candidate.name)}**")
+    if found.figures is not None:
+        judged = outcome_verdict(found.figures, document.goal)
+        st.markdown(plain(f"{judged.symbol} {judged.sentence}"))
+    if found.run_id is not None:
+        comparing.link("Pairs before and after", found.run_id, icon=":material/compare:")
+    for audit in found.audit_ids:
+        st.page_link(
+            "audit.py",
+            label=f"All attackers (audit {audit})",
+            icon=":material/search_insights:",
+            query_params=[("audit", str(audit))],
+        )
+
+
+def _is_of(name: str, names: list[str], released: Released) -> bool:
+    return name.removeprefix("* ") in names or name.startswith(f"{released}, ")
+
+
+with_store(show)

@@ -1,0 +1,96 @@
+"""The Protect page: the two questions, a study in progress, its outcome, yours in the address."""
+
+from __future__ import annotations
+
+import filelock
+import pytest
+
+from facepriv.schemas.studies import StudyProgress, StudySpec
+from facepriv.services.studies.results import make_result
+from facepriv.store import open_store
+from tests.study_examples import progress_of, spec_of
+
+
+@pytest.fixture
+def no_worker(filled):
+    """Hold the local worker's lock, so that the page starts none."""
+    with filelock.FileLock(filled.home / "worker.lock"):
+        yield filled
+
+
+def add_study(settings, progress: StudyProgress, *, complete: bool = True) -> StudySpec:
+    with open_store(settings) as store:
+        spec = spec_of(3, rungs=2, seconds=600.0).model_copy(update={"dataset": store.datasets.get("few").ref})
+        number = store.studies.create(spec)
+        assert store.jobs.claim("test", only=store.studies.job_id(number)) is not None
+        store.studies.save_progress(number, "test", progress)
+        if complete:
+            store.studies.finish(number, "test", make_result(spec, progress, 60.0))
+    return spec
+
+
+def test_the_goal_is_asked_for_in_two_questions(no_worker, visit, said):
+    app = visit("protect")
+    assert app.slider("study_attacker").value == 70
+    assert app.slider("study_lost").value == 3.0
+    assert app.radio("study_release").value == "images"
+    assert app.select_slider("study_time").value == "30m"
+    app.button("start_study").click().run()
+    assert not app.exception
+    (error,) = app.error
+    assert "too few" in error.value.lower() or "at least" in error.value
+    with open_store(no_worker) as store:
+        assert store.studies.list() == ()
+
+
+def test_the_outcome_begins_with_the_verdict(no_worker, visit, said):
+    add_study(no_worker, progress_of())
+    app = visit("protect", study="1")
+    (verdict,) = app.success
+    assert verdict.value.startswith("**✓ Goal reached")
+    assert "Confirmed on 7 people" in verdict.value
+    assert len(app.get("plotly_chart")) == 1
+    words = said(app)
+    assert "s2, 100%" in words
+    assert "Recommended" in words
+    slider = app.select_slider("yours-1-images")
+    assert slider.value == "s0, 100%"
+    assert len(slider.options) == 4
+
+
+def test_yours_is_in_the_address(no_worker, visit, said):
+    add_study(no_worker, progress_of())
+    app = visit("protect", study="1", yours="s0, 50%")
+    assert app.select_slider("yours-1-images").value == "s0, 50%"
+    app.select_slider("yours-1-images").set_value("s1, 100%").run()
+    assert app.query_params["yours"] == "s1, 100%"
+    assert app.query_params["study"] in ("1", ["1"])
+    assert "s0, 100%" in said(app), "what is recommended stays beside it"
+
+
+def test_a_goal_that_nothing_reaches_is_told_in_red_with_the_best_that_was_found(no_worker, visit):
+    add_study(no_worker, progress_of(confirmed=(0.8, 0.02)))
+    app = visit("protect", study="1")
+    (error,) = app.error
+    assert error.value.startswith("**✗ Goal not reached")
+    assert "The best that was found: s0, 100%" in error.value
+
+
+def test_a_study_under_way_shows_what_it_has_and_can_be_stopped_and_resumed(no_worker, visit, said):
+    add_study(no_worker, progress_of(ended=False, confirmed=None), complete=False)
+    app = visit("protect", study="1")
+    assert "**Study 1**" in said(app)
+    assert "so far" in app.info[0].value
+    app.button("cancel-study-1").click().run()
+    assert not app.exception
+    with open_store(no_worker) as store:
+        assert store.studies.get(1).cancel_requested
+        store.jobs.mark_cancelled(store.studies.job_id(1), "test")
+    app = visit("protect", study="1")
+    app.button("resume-study-1").click().run()
+    with open_store(no_worker) as store:
+        assert store.studies.get(1).state == "waiting"
+
+
+def test_without_a_data_set_there_is_nothing_to_protect(empty, visit, said):
+    assert "no data set to protect" in said(visit("protect"))
