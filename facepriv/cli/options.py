@@ -38,6 +38,7 @@ SHORT = {
     "protections": "protection",
     "sides": "side",
     "strengths": "strength",
+    "template_attackers": "template-attacker",
     "version": "matcher-version",
 }
 """Names of options that differ from their fields'."""

@@ -48,7 +48,7 @@ def outcome_verdict(figures: StudyFigures, goal: StudyGoal, *, untouched: bool =
     """Return the verdict on one candidate, with the study's own goal."""
     return judge(
         figures.accuracy.value or 0.0,
-        figures.upper,
+        round(figures.upper, 9),
         attacker_in_words(figures.attacker),
         loss=None if untouched else figures.lost.value,
         cost="" if untouched else "Cost: not known, because there are too few pairs of images to compare.",

@@ -350,7 +350,12 @@ class StudyRequest(Request):
     protections: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="Protection of templates to try. Default: all of them"
     )
-    attackers: tuple[str, ...] | None = Field(default=None, min_length=1, description="Attacker. Default: all")
+    attackers: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Attacker on images. Default: all"
+    )
+    template_attackers: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Attacker on templates. Default: all"
+    )
     classifiers: tuple[str, ...] | None = Field(
         default=None, description="Gender classifier whose scores the attackers read. Default: all usable ones"
     )

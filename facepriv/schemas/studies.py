@@ -94,6 +94,9 @@ class StudySpec(Frozen):
     """Images of people who have no part in the search."""
     confirmation_people: int
     attackers: tuple[str, ...]
+    """On images."""
+    template_attackers: tuple[str, ...] = ()
+    """On templates; none named means all."""
     classifiers: tuple[ModelRef, ...]
     matchers: tuple[ModelRef, ...]
     template_sets: tuple[TemplateSetRef, ...] = ()

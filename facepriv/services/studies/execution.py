@@ -149,7 +149,7 @@ class StudyExecution(LeasedJob):
         step = StudyStep(setting=setting.name, rung=rung)
         try:
             if setting.released == "templates":
-                return step.model_copy(update={"figures": self._judge_templates(setting, candidates, images)})
+                return step.model_copy(update={"figures": self._judge_templates(setting, candidates, images, rung)})
             run = self._run(setting, images)
             audits = [
                 self._audit(run, select_by, [each.p for each in group], sample, full=full)
@@ -324,19 +324,20 @@ class StudyExecution(LeasedJob):
     # Templates
 
     def _judge_templates(
-        self, setting: StudySetting, candidates: Sequence[StudyCandidate], image_ids: Sequence[int]
+        self, setting: StudySetting, candidates: Sequence[StudyCandidate], image_ids: Sequence[int], rung: int
     ) -> dict[str, StudyFigures]:
-        """Judge a protection, and templates as they are, on the templates of the people of these images."""
+        """Judge a protection on the templates of the people of these images; templates as they are once on a rung."""
         images = self.store.datasets.images(self.spec.dataset.id, ids=image_ids)
         people = tuple(sorted({image.subject for image in images}))
-        methods = [setting.method, None]
-        tasks = [
-            TemplateTask(method, place, people) for method in methods for place in range(len(self.spec.template_sets))
-        ]
+        untouched = self._known_untouched(rung)
+        methods = [setting.method] if untouched is not None else [setting.method, None]
+        places = range(len(self.spec.template_sets))
+        tasks = [TemplateTask(method, place, people) for method in methods for place in places]
         audits: dict[str | None, dict[str, TemplateAudit]] = {method: {} for method in methods}
         stage = self._progress
-        results = self.compute_in_pool(judge_in_process, load_templates, tasks, one_by_one=True, progress=lambda: stage)
-        for task, result in results:
+        for task, result in self.compute_in_pool(
+            judge_in_process, load_templates, tasks, one_by_one=True, progress=lambda: stage
+        ):
             if isinstance(result, Crashed):
                 raise FaceprivError("Its process was lost each time, perhaps for lack of memory.")
             if isinstance(result, str):
@@ -344,10 +345,14 @@ class StudyExecution(LeasedJob):
             audits[task.method][self.spec.template_sets[task.place].name] = result
         (candidate,) = candidates
         fmr = self.spec.goal.fmr
-        return {
-            candidate.name: template_figures(audits[setting.method], fmr),
-            UNTOUCHED: template_figures(audits[None], fmr),
-        }
+        figures = {candidate.name: template_figures(audits[setting.method], fmr)}
+        return figures | {UNTOUCHED: untouched or template_figures(audits[None], fmr)}
+
+    def _known_untouched(self, rung: int) -> StudyFigures | None:
+        """Return the figures of templates as they are, where an earlier step of this rung has them."""
+        of_templates = {setting.name for setting in self.spec.settings if setting.released == "templates"}
+        here = (step.figures for step in self._done.steps if step.rung == rung and step.setting in of_templates)
+        return next((figures[UNTOUCHED] for figures in here if UNTOUCHED in figures), None)
 
 
 def _complete(record: Part) -> Part:
@@ -415,7 +420,12 @@ def judge_in_process(job: Job, tasks: Sequence[TemplateTask]) -> list[TemplateAu
         try:
             results.append(
                 judge_protection(
-                    protection, templates, partings=1, resamples=content.spec.resamples, seed=content.spec.seed
+                    protection,
+                    templates,
+                    attackers=content.spec.template_attackers or None,
+                    partings=1,
+                    resamples=content.spec.resamples,
+                    seed=content.spec.seed,
                 )
             )
         except BadInputError as error:

@@ -6,10 +6,11 @@ from importlib.metadata import version
 
 import facepriv
 from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.templates.matching import FMR_TARGETS
+from facepriv.audit.templates.registry import template_attackers
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_reference
-from facepriv.metrics.matching import FMR_TARGETS
 from facepriv.schemas.protections import TemplateSetRef
 from facepriv.schemas.requests import StudyRequest
 from facepriv.schemas.studies import StudyDocument, StudyGoal, StudyRung, StudySpec
@@ -59,6 +60,8 @@ def prepare_study(store: Store, request: StudyRequest) -> StudySpec:
     names = tuple(dict.fromkeys(attackers.names() if request.attackers is None else request.attackers))
     for name in names:
         attackers.load(name)
+    for name in request.template_attackers or ():
+        template_attackers.load(name)
     screening = tuple(name for name in names if name in SCREENING) or names
     last = len(people.rungs) - 1
     rungs = tuple(
@@ -86,6 +89,7 @@ def prepare_study(store: Store, request: StudyRequest) -> StudySpec:
         confirmation_ids=tuple(image.id for person in people.confirming for image in person),
         confirmation_people=len(people.confirming),
         attackers=names,
+        template_attackers=() if request.template_attackers is None else request.template_attackers,
         classifiers=tuple(make_reference(get_classifier(name)) for name in dict.fromkeys(classifiers)),
         matchers=tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(matchers)),
         template_sets=() if request.release == "images" else _template_sets(store, record, request.fmr),

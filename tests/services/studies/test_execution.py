@@ -165,7 +165,9 @@ def test_time_that_is_over_ends_the_search_and_the_best_is_confirmed(store: Stor
     result = result_of(store, study.id)
     assert result.ended == "time"
     assert len(store.studies.get(study.id).progress.steps) == 1, "the step under way is finished"
-    assert {each.state for each in result.outcomes} == {"compared", "not-tried"}
+    assert {each.state for each in result.outcomes} == {"not-tried"}, "nothing came to the last rung"
+    assert result.people == store.studies.get(study.id).spec.rungs[0].people
+    assert result.recommended
     assert [step.rung for step in store.studies.get(study.id).progress.confirmations] == [CONFIRMATION]
 
 
