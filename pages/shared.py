@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
@@ -11,9 +13,9 @@ from facepriv.presentation.formats import moment, plain, short_hash
 from facepriv.services.audits.verdicts import verdict_of_results
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_of, shared_with
-from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
+from facepriv.services.sharing.signing_off import DECISION_TITLES, check_remark, remark
 from facepriv.store import ShareRecord, Store
-from facepriv.store.records import DECISIONS
+from facepriv.store.records import DECISIONS, Decision
 from facepriv.web.share import shared_address
 from parts import share, verdict
 from parts.shell import OFFICERS, me, with_store
@@ -71,15 +73,26 @@ def show(store: Store) -> None:
         form(store, shared)
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What an officer is about to send."""
+
+    decision: Decision | None
+    text: str
+    sha256: str
+    """Of the results as they were shown."""
+
+
 def form(store: Store, shared: ShareRecord) -> None:
-    """Take a comment or a sign-off."""
+    """Take a comment or a sign-off; a sign-off is shown once more before it is sent."""
     # The hash at the time the form was shown, so that nothing else is signed with it.
-    shown = f"_shown-{shared.id}"
+    shown, drafted, turn = f"_shown-{shared.id}", f"_draft-{shared.id}", f"_turn-{shared.id}"
     if shown not in st.session_state:
         st.session_state[shown] = result_sha256(store, shared.run_id, shared.audit_id)
     sha256 = st.session_state[shown]
-    with st.form(f"remark-{shared.id}", clear_on_submit=False):
-        decision = st.radio(
+    # A new form for each remark, so that what was sent does not stand there to be sent again.
+    with st.form(f"remark-{shared.id}-{st.session_state.get(turn, 0)}", clear_on_submit=False):
+        decision: Decision | None = st.radio(
             "Your decision",
             [None, *DECISIONS],
             format_func=lambda d: "Only a comment" if d is None else DECISION_TITLES[d],
@@ -88,16 +101,46 @@ def form(store: Store, shared: ShareRecord) -> None:
         text = st.text_area("Comment, conditions or reasons", max_chars=5000)
         st.caption(f"A sign-off covers exactly these results: fingerprint {short_hash(sha256)}, in full in the report.")
         sent = st.form_submit_button("Send", icon=":material/send:", type="primary")
-    if not sent:
+    draft = Draft(decision, text, sha256) if sent else st.session_state.get(drafted)
+    if draft is None:
         return
+    what: dict[str, Any] = {"decision": draft.decision, "expected_sha256": draft.sha256, "officer": me().user}
     try:
-        remark(store, shared.id, text, decision=decision, expected_sha256=sha256, officer=me().user)
+        check_remark(store, shared.id, draft.text, **what)
+        if draft.decision is not None and not is_confirmed(store, shared, draft):
+            st.session_state[drafted] = draft
+            return
+        st.session_state.pop(drafted, None)
+        remark(store, shared.id, draft.text, **what)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        st.session_state.pop(shown)
+        st.session_state.pop(shown, None)
+        st.session_state.pop(drafted, None)
         return
+    st.session_state[turn] = st.session_state.get(turn, 0) + 1
     st.toast("Saved and recorded in the access log.", icon=":material/check_circle:")
     st.rerun()
+
+
+def is_confirmed(store: Store, shared: ShareRecord, draft: Draft) -> bool:
+    """Show a sign-off once more, and return whether the officer has just confirmed it."""
+    assert draft.decision is not None
+    with st.container(border=True):
+        st.markdown(f"**You are about to sign: {DECISION_TITLES[draft.decision].lower()}**")
+        found = verdict_of_results(store, shared.run_id, shared.audit_id)
+        st.write(plain(f"{dataset_of(store, shared).name}, {about(shared)}: {found.sentence}"))
+        if draft.text.strip():
+            st.text(draft.text.strip())
+        st.caption(f"Fingerprint of these results: {draft.sha256}. A sign-off cannot be changed or withdrawn later.")
+        with st.container(horizontal=True):
+            confirmed = st.button("Sign", key=f"sign-{shared.id}", type="primary", icon=":material/signature:")
+            st.button(
+                "Back to the form",
+                key=f"back-{shared.id}",
+                on_click=st.session_state.pop,
+                args=(f"_draft-{shared.id}", None),
+            )
+    return confirmed
 
 
 with_store(show, roles=OFFICERS)

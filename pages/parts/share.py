@@ -15,6 +15,7 @@ from facepriv.services.sharing.report import MOST_FACES
 from facepriv.services.sharing.shares import DEFAULT_DAYS, MOST_DAYS, about, revoke, share
 from facepriv.services.sharing.signing_off import DECISION_TITLES, datasheet_changed_since, is_about
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
+from facepriv.web.own_pages import is_loopback
 from facepriv.wording import count
 from parts.shell import errors_shown, me, with_store
 
@@ -41,6 +42,13 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
         with st.container(border=True):
             st.markdown("**Link (shown only once)**")
             st.code(new["link"], language=None, wrap_lines=True)
+            if is_loopback(urlsplit(new["link"]).hostname or ""):
+                st.warning(
+                    "This link opens on this computer only. So that others can open links, serve the dashboard "
+                    "behind a TLS proxy and set FACEPRIV_PUBLIC_URL to its address; or send them the report as a file "
+                    "instead.",
+                    icon=":material/computer:",
+                )
             if new["passphrase"]:
                 st.markdown("**Passphrase**: send it another way than the link")
                 st.code(new["passphrase"], language=None)

@@ -210,6 +210,7 @@ def test_an_officer_signs_off(browse, site, screenshots):
     auditor.get_by_role("button", name="Share", exact=True).click()
     auditor.get_by_text("Link (shown only once)").wait_for(timeout=PATIENCE)
     settle(auditor)
+    auditor.get_by_text("This link opens on this computer only").wait_for(timeout=PATIENCE)
     photograph(auditor, screenshots / "share-made.png", 1280)
 
     officer = browse()
@@ -224,6 +225,9 @@ def test_an_officer_signs_off(browse, site, screenshots):
     officer.get_by_text("Enter the conditions").wait_for(timeout=PATIENCE)
     officer.get_by_label("Comment, conditions or reasons").fill("Only with a policy of 50 %, <b>and</b> until May.")
     officer.get_by_role("button", name="Send").click()
+    officer.get_by_text("You are about to sign: accepted with conditions").wait_for(timeout=PATIENCE)
+    photograph(officer, screenshots / "officer-confirms.png", 1280)
+    officer.get_by_role("button", name="Sign", exact=True).click()
     officer.get_by_text("Only with a policy of 50 %, <b>and</b> until May.").first.wait_for(timeout=PATIENCE)
     # The text stands in the box already while the page is still saving it.
     with site.store() as store:

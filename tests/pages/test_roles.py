@@ -94,6 +94,14 @@ def test_an_officers_home_and_sign_off(visit_as, store):
     app.radio[0].set_value("conditions")
     app.text_area[0].set_value("Until May, *not* longer.")
     app.button[0].click().run()
+    assert store.remarks.list() == (), "a sign-off is shown once more"
+    assert "You are about to sign: accepted with conditions" in texts(app)
+    app.button(f"back-{made.share.id}").click().run()
+    assert "You are about to sign" not in texts(app)
+    app.button[0].click().run()
+    app.button(f"sign-{made.share.id}").click().run()
+    assert app.text_area[0].value == "", "the form is empty, so that nothing is sent twice"
+    assert "You are about to sign" not in texts(app)
     (kept,) = store.remarks.list()
     assert kept.author == "otto"
     assert kept.decision == "conditions"
@@ -119,6 +127,7 @@ def test_the_share_that_is_shown_is_the_one_that_is_signed(visit_as, store):
         app.radio[0].set_value("accepted")
         app.text_area[0].set_value(f"Share {made.share.id}")
         app.button[0].click().run()
+        app.button(f"sign-{made.share.id}").click().run()
         assert app.selectbox[0].value == made.share.id
         kept = store.remarks.list()[-1]
         assert kept.text == f"Share {made.share.id}"

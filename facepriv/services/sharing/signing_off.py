@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_id_of, share_of_officer
-from facepriv.store import RemarkRecord, Store
+from facepriv.store import RemarkRecord, ShareRecord, Store
 from facepriv.store.records import DECISIONS, Decision
 from facepriv.types import Actor
 
@@ -19,6 +20,59 @@ DECISION_TITLES: dict[Decision, str] = {
 }
 LONGEST = 5000
 """Characters of a remark."""
+
+
+@dataclass(frozen=True)
+class CheckedRemark:
+    """A remark that may be saved."""
+
+    share: ShareRecord
+    text: str
+    decision: Decision | None
+    sha256: str | None
+    """Of the results; None for a comment."""
+
+
+def check_remark(
+    store: Store,
+    share_id: int,
+    text: str,
+    *,
+    decision: str | None = None,
+    expected_sha256: str | None = None,
+    officer: str,
+) -> CheckedRemark:
+    """Return an officer's comment or sign-off as it would be saved, without saving it; arguments as for `remark`.
+
+    Raises
+    ------
+    UnknownNameError, NotAllowedError
+        If it is not shared with this officer, or no longer.
+    BadInputError
+        If the text is missing (code ``no-text``) or too long (``long-text``), the decision is unknown
+        (``bad-decision``), the results have changed (``changed``), or the officer said exactly this last (``said``).
+    """
+    record = share_of_officer(store, share_id, officer)
+    comment = text.replace("\0", "").strip()  # PostgreSQL keeps all but this
+    if decision is not None and decision not in DECISIONS:
+        raise BadInputError(f"The decision must be one of {', '.join(DECISIONS)}.", code="bad-decision")
+    if not comment and decision != "accepted":
+        what = "the conditions" if decision == "conditions" else "the reason" if decision else "a comment"
+        raise BadInputError(f"Enter {what}. Nothing was saved.", code="no-text")
+    if len(comment) > LONGEST:
+        raise BadInputError(f"A comment has at most {LONGEST:,} characters, not {len(comment):,}.", code="long-text")
+    sha256 = None if decision is None else result_sha256(store, record.run_id, record.audit_id)
+    if expected_sha256 is not None and sha256 is not None and sha256 != expected_sha256:
+        raise BadInputError("These results have changed since. Read them again before you sign.", code="changed")
+    of_results = store.remarks.list(run_id=record.run_id, audit_id=record.audit_id)
+    mine = [
+        remark
+        for remark in of_results
+        if remark.author == officer and (remark.run_id, remark.audit_id) == (record.run_id, record.audit_id)
+    ]
+    if mine and (mine[-1].text, mine[-1].decision, mine[-1].sha256) == (comment, decision, sha256):
+        raise BadInputError("You have already sent exactly this. It was not saved again.", code="said")
+    return CheckedRemark(record, comment, decision, sha256)
 
 
 def remark(
@@ -43,26 +97,10 @@ def remark(
     officer
         Name of the officer.
 
-    Raises
-    ------
-    UnknownNameError, NotAllowedError
-        If it is not shared with this officer, or no longer.
-    BadInputError
-        If the text is missing (code ``no-text``) or too long (``long-text``), the decision is unknown
-        (``bad-decision``), or the results have changed (``changed``).
+    Raises as `check_remark`.
     """
-    record = share_of_officer(store, share_id, officer)
-    comment = text.replace("\0", "").strip()  # PostgreSQL keeps all but this
-    if decision is not None and decision not in DECISIONS:
-        raise BadInputError(f"The decision must be one of {', '.join(DECISIONS)}.", code="bad-decision")
-    if not comment and decision != "accepted":
-        what = "the conditions" if decision == "conditions" else "the reason" if decision else "a comment"
-        raise BadInputError(f"Enter {what}. Nothing was saved.", code="no-text")
-    if len(comment) > LONGEST:
-        raise BadInputError(f"A comment has at most {LONGEST:,} characters, not {len(comment):,}.", code="long-text")
-    sha256 = None if decision is None else result_sha256(store, record.run_id, record.audit_id)
-    if expected_sha256 is not None and sha256 is not None and sha256 != expected_sha256:
-        raise BadInputError("These results have changed since. Read them again before you sign.", code="changed")
+    checked = check_remark(store, share_id, text, decision=decision, expected_sha256=expected_sha256, officer=officer)
+    record, comment, decision, sha256 = checked.share, checked.text, checked.decision, checked.sha256
     saved = store.remarks.add(
         run_id=record.run_id,
         audit_id=record.audit_id,

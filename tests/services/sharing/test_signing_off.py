@@ -43,6 +43,16 @@ def say(shop: Store, run_id: int) -> Callable[..., RemarkRecord]:
     return make
 
 
+def test_exactly_the_same_is_not_said_twice_in_a_row(shop: Store, say: Callable[..., RemarkRecord]) -> None:
+    say("Fine.", "accepted")
+    with pytest.raises(BadInputError) as caught:
+        say(" Fine. ", "accepted")
+    assert caught.value.code == "said"
+    say("Fine.")
+    say("Fine.", "accepted")
+    assert [said.decision for said in shop.remarks.list()] == ["accepted", None, "accepted"]
+
+
 def test_a_comment_is_kept_as_it_was_said(shop: Store, run_id: int, say: Callable[..., RemarkRecord]) -> None:
     said = say("  Why half of them?\n\nPlease explain.\x00 ")
     assert said.text == "Why half of them?\n\nPlease explain."
