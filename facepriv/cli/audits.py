@@ -130,7 +130,13 @@ def policy(
         else:
             shares, document = _audited_policy(store, settings, request, full=full)
             audit_id = document["audit_id"]
-            verdict = release_verdict(store.audits.get(audit_id).result, shares[run], most_loss=request.most_fnmr_loss)
+            result = store.runs.get(run).result
+            verdict = release_verdict(
+                store.audits.get(audit_id).result,
+                shares[run],
+                most_loss=request.most_fnmr_loss,
+                matching=None if result is None else result.matching,
+            )
         shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
         store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
         if out is None:

@@ -50,7 +50,8 @@ def release(
     with opened_store() as (store, settings):
         chosen = choose_policy(store, run, p, by)
         audit = None if chosen.audit_id is None else store.audits.get(chosen.audit_id).result
-        verdict = release_verdict(audit, chosen.p)
+        result = store.runs.get(run).result
+        verdict = release_verdict(audit, chosen.p, matching=None if result is None else result.matching)
         say(*verdict.lines)
         if not yes and not json_on_stdout.get():
             typer.confirm(f"Release these images to {out}?", abort=True)

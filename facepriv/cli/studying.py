@@ -84,7 +84,7 @@ def stop(number: Number) -> None:
 
     with opened_store() as (store, _):
         state = control.cancel(store, "study", number, get_actor())
-    typer.echo(f"Study {number} is {'stopping' if state == 'running' else state}.")
+    say(f"Study {number} is {'stopping' if state == 'running' else state}.")
 
 
 @studies.command()
@@ -135,7 +135,7 @@ def delete(
             typer.confirm(f"Permanently delete study {number} with its runs?", abort=True)
         store.studies.delete(number)
         store.access.record(get_actor(), "study-deleted", f"study {number}")
-    typer.echo(f"Deleted study {number}.")
+    say(f"Deleted study {number}.")
 
 
 def _show(store: Any, number: int, json_file: Any, full: bool) -> None:

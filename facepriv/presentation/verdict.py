@@ -241,16 +241,23 @@ def audit_verdict(
     )
 
 
-def release_verdict(audit: AuditResult | None, p: float, *, most_loss: float | None = None) -> Verdict:
+def release_verdict(
+    audit: AuditResult | None,
+    p: float,
+    *,
+    most_loss: float | None = None,
+    matching: Mapping[str, MatchingPhases] | None = None,
+) -> Verdict:
     """Return the verdict on a run's images of which a proportion ``p``, 0..1, is changed.
 
     It is that of the audit that judged this very mix; without one, nobody has attacked what would be released.
+    ``most_loss`` and ``matching`` are as for `audit_verdict`.
     """
     of: ConditionName = "perturbed" if p == 1 else "mix"
     judged = audit is not None and any(line.condition == of for line in audit.headlines)
     if audit is None or not judged or (of == "mix" and (audit.policy is None or audit.policy.p != p)):
         return not_attacked(f"images with {times_in_100(p)} in 100 of them changed")
-    return audit_verdict(audit, most_loss=most_loss, of=of)
+    return audit_verdict(audit, most_loss=most_loss, of=of, matching=matching)
 
 
 def _cost_of_release(

@@ -50,7 +50,9 @@ def offer(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> 
     """Show the verdict on a release, and prepare it once that was acknowledged."""
     by: SelectBy = "image" if audit is None else audit.spec.select_by
     limit = None if audit is None else audit.spec.most_fnmr_loss
-    verdict = release_verdict(None if audit is None else audit.result, p, most_loss=limit)
+    measured = None if audit is None else audit.result
+    matching = None if run.result is None else run.result.matching
+    verdict = release_verdict(measured, p, most_loss=limit, matching=matching)
     st.write(
         f"An archive of the images of run {run.id} under their own names: a random {percent(p)} of them perturbed, "
         "none marked, with a manifest. Nobody can call copies back."
