@@ -281,9 +281,11 @@ def main(arguments: list[str] | None = None) -> int:
     with suppress(KeyboardInterrupt), spooling_into(settings.temporary):
         app.run(config=server_options(port, options.address, settings.public_url))
     with open_store(settings) as opened:
-        unfinished = opened.runs.count(states=("waiting", "running"))
-    if unfinished:
+        runs, studies = (table.count(states=("waiting", "running")) for table in (opened.runs, opened.studies))
+    if runs:
         sys.stderr.write("Runs that wait or are under way are finished by their worker; `facepriv runs` shows them.\n")
+    if studies:
+        sys.stderr.write("Studies that wait or are under way are finished, too; `facepriv studies` shows them.\n")
     return 0
 
 

@@ -7,8 +7,8 @@ import streamlit as st
 from facepriv.charts.study import study_chart
 from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
-from facepriv.presentation.study_tables import candidate_rows, confirmation_rows, frontier_rows
-from facepriv.presentation.study_verdict import outcome_verdict, study_sentences, study_symbol
+from facepriv.presentation.study_tables import candidate_rows, confirmation_rows, frontier_rows, time_left
+from facepriv.presentation.study_verdict import outcome_verdict, study_limits, study_sentences, study_symbol
 from facepriv.schemas.requests import ATTACKER_AT_MOST, MATCHES_LOST, STUDY_FMR, StudyRequest
 from facepriv.schemas.studies import Release, Released, StudyDocument, StudyOutcome
 from facepriv.services.jobs import control
@@ -128,9 +128,11 @@ def outcome(store: Store, document: StudyDocument) -> None:
         st.info(f"**{sentence}** {said}")
     else:
         st.error(f"**{sentence}** {said}")
+    st.caption(plain(study_limits(document.spec)))
+    left = time_left(store.studies.summary(document.study_id), document.spec.seconds)
     st.caption(
         f"Study {document.study_id} of {plain(document.spec.dataset.name)}: {duration(document.seconds)} of "
-        f"{duration(document.spec.seconds)} spent, {document.people:,} people searched with."
+        f"{duration(document.spec.seconds)} spent, {document.people:,} people searched with. {left}"
     )
     if document.state in ("failed", "cancelled") and st.button(
         "Resume the study", key=f"resume-study-{document.study_id}", icon=":material/play_arrow:"

@@ -139,25 +139,26 @@ def delete(
 
 
 def _show(store: Any, number: int, json_file: Any, full: bool) -> None:
+    from facepriv.presentation.study_tables import time_left
     from facepriv.services.studies.preparing import study_document
 
     document = study_document(store, number)
-    show_study(document, full=full)
+    show_study(document, full=full, left=time_left(store.studies.summary(number), document.spec.seconds))
     if json_file is not None:
         write_text(json_file, document.model_dump_json(by_alias=True, indent=2))
 
 
-def show_study(document: StudyDocument, *, full: bool = False) -> None:
-    """Show the verdict of a study, its frontier and its confirmation."""
+def show_study(document: StudyDocument, *, full: bool = False, left: str = "") -> None:
+    """Show the verdict of a study, how long it will still take, its frontier and its confirmation."""
     from facepriv.presentation import study_tables as tables
-    from facepriv.presentation.study_verdict import study_sentences, study_symbol
+    from facepriv.presentation.study_verdict import study_limits, study_sentences, study_symbol
     from facepriv.wording import duration
 
     first, *others = study_sentences(document)
-    say(f"{study_symbol(document)} {first}", *others, "")
+    say(f"{study_symbol(document)} {first}", *others, study_limits(document.spec), "")
     say(
         f"Study {document.study_id} of {document.spec.dataset.name}, {document.state}: {document.people:,} people "
-        f"searched with, {duration(document.seconds)} of {duration(document.spec.seconds)} spent."
+        f"searched with, {duration(document.seconds)} of {duration(document.spec.seconds)} spent. {left}".rstrip()
     )
     show_table("Frontier: least loss for each attacker (* recommended)", tables.frontier_rows(document))
     show_table("On people who had no part in the search", tables.confirmation_rows(document))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from facepriv.presentation.attackers import attacker_in_words
+from facepriv.presentation.study_verdict import strongest_in_words
 from facepriv.schemas.figures import Interval
 from facepriv.schemas.studies import CandidateState, StudyFigures, StudyOutcome, StudyResult
 from facepriv.store import StudySummary
@@ -78,6 +79,20 @@ def study_rows(studies: Sequence[StudySummary]) -> Rows:
     ]
 
 
+def time_left(study: StudySummary, seconds: float) -> str:
+    """Say how much longer a study that is under way will take: by its pace, and by the time allowed; else nothing.
+
+    ``seconds`` is what it was allowed.
+    """
+    if study.state != "running":
+        return ""
+    pace = study.pace(datetime.now(UTC))
+    most = max(0.0, seconds - study.spent)
+    if pace is None or pace[1] >= most:
+        return f"At most {duration(most)} left, and the step under way."
+    return f"About {duration(pace[1])} left, at most {duration(most)}."
+
+
 def lost_range(lost: Interval) -> str:
     """Write matches lost with their interval; a dash where they could not be measured."""
     if lost.value is None:
@@ -91,7 +106,7 @@ def _row(name: str, figures: StudyFigures) -> dict[str, str]:
     return {
         "Candidate": name,
         "Strongest attacker": _range(figures.accuracy, figures.upper),
-        "who": attacker_in_words(figures.attacker),
+        "who": strongest_in_words(figures),
         "Matches lost": lost_range(figures.lost),
     }
 

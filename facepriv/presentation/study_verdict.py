@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from facepriv.presentation.attackers import attacker_in_words
+from facepriv.audit.attackers.registry import attackers
+from facepriv.presentation import protection_findings
+from facepriv.presentation.attackers import TEMPLATE_ATTACKER_WORDS, attacker_in_words
+from facepriv.presentation.findings import not_tried
 from facepriv.presentation.verdict import SYMBOLS, Verdict, judge
-from facepriv.schemas.studies import Released, StudyConfirmation, StudyFigures, StudyGoal, StudyResult
+from facepriv.schemas.studies import Released, StudyConfirmation, StudyFigures, StudyGoal, StudyResult, StudySpec
 from facepriv.wording import count, one_in, times_in_100
 
 NOUNS: dict[Released, str] = {"images": "images", "templates": "templates"}
@@ -37,6 +40,23 @@ def study_sentences(result: StudyResult) -> list[str]:
     return [*sentences, *_untouched(result), *_ended(result)]
 
 
+def strongest_in_words(figures: StudyFigures) -> str:
+    """Return what the strongest attacker on images or templates has or does."""
+    return TEMPLATE_ATTACKER_WORDS.get(figures.attacker) or attacker_in_words(figures.attacker)
+
+
+def study_limits(spec: StudySpec) -> str:
+    """Return the sentence on attackers that a study did not try."""
+    released = dict.fromkeys(setting.released for setting in spec.settings)
+    limits: list[str] = []
+    if "images" in released:
+        classifiers = [ref.name for ref in spec.classifiers]
+        limits += not_tried(spec.attackers, attackers.names(), classifiers, most_people=spec.rungs[-1].people)
+    if "templates" in released:
+        limits += protection_findings.NOT_TRIED
+    return f"Not tried: {'; '.join(dict.fromkeys(limits))}."
+
+
 def study_symbol(result: StudyResult) -> str:
     """Return the sign that stands before the verdict; the words say the same."""
     if result.met:
@@ -49,7 +69,7 @@ def outcome_verdict(figures: StudyFigures, goal: StudyGoal, *, untouched: bool =
     return judge(
         figures.accuracy.value or 0.0,
         round(figures.upper, 9),
-        attacker_in_words(figures.attacker),
+        strongest_in_words(figures),
         loss=None if untouched else figures.lost.value,
         cost="" if untouched else "Cost: not known, because there are too few pairs of images to compare.",
         goal=goal.attacker_at_most,
@@ -80,7 +100,7 @@ def _figures(figures: StudyFigures) -> str:
     if lost is not None:
         cost = "no more genuine matches are lost than before" if lost <= 0 else f"{one_in(lost)} genuine matches lost"
     return (
-        f"The strongest attacker ({attacker_in_words(figures.attacker)}) is right {right} times in 100 "
+        f"The strongest attacker ({strongest_in_words(figures)}) is right {right} times in 100 "
         f"(up to {times_in_100(figures.upper, up=True)} allowing for chance; guessing is 50); {cost}."
     )
 

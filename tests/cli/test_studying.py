@@ -35,6 +35,7 @@ def test_the_verdict_comes_first(empty: Terminal) -> None:
     said = empty("studies", "show", 1)
     assert said.code == 0, said.err
     assert said.out.startswith("✓ Goal reached")
+    assert "Not tried: an attacker who sees a classifier's score" in said.out, "only the attacker sign was named"
     assert "* s0, 100%" in said.out
     assert "s2, 100%" not in said.out
     full = empty("studies", "show", 1, "--full")

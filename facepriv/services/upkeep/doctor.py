@@ -27,11 +27,15 @@ from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.templates.sets import expired_template_sets
 from facepriv.store import (
     ArtifactStore,
+    AuditStore,
     AuditSummary,
     Inventory,
     JobState,
+    RunStore,
     RunSummary,
     Store,
+    StudyStore,
+    StudySummary,
     database_file,
     migrate,
     open_artifacts,
@@ -330,9 +334,15 @@ def check_queue(store: Store, settings: Settings) -> Finding:
     return "ok", f"{numbers}; {at_work}." if at_work else f"{numbers}."
 
 
-def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSummary]:
-    runs = {f"run {run.id}": run for run in store.runs.list(states=[state], limit=_MANY)}
-    return {**runs, **{f"audit {audit.id}": audit for audit in store.audits.list(states=[state], limit=_MANY)}}
+def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSummary | StudySummary]:
+    tables: dict[str, RunStore | AuditStore | StudyStore] = {
+        "run": store.runs,
+        "audit": store.audits,
+        "study": store.studies,
+    }
+    return {
+        f"{noun} {each.id}": each for noun, table in tables.items() for each in table.list(states=[state], limit=_MANY)
+    }
 
 
 def check_retention(store: Store) -> Finding:
