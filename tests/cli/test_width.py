@@ -90,13 +90,13 @@ LISTINGS = [
 ]
 
 
-def test_every_listing_fits_80_columns(terminal: Terminal) -> None:
-    for words in LISTINGS:
-        said = terminal(*words)
-        assert said.code == 0, (words, said.err)
-        assert said.out, words
-        assert too_long(said.out) == [], words
-        assert "…" not in HASH.sub("", said.out), f"{words} cut something"
+@pytest.mark.parametrize("words", LISTINGS, ids=lambda words: " ".join(map(str, words)))
+def test_every_listing_fits_80_columns(terminal: Terminal, words: tuple) -> None:
+    said = terminal(*words)
+    assert said.code == 0, said.err
+    assert said.out
+    assert too_long(said.out) == []
+    assert "…" not in HASH.sub("", said.out), "something was cut"
 
 
 def test_the_verdict_comes_first(terminal: Terminal) -> None:
