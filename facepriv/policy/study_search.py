@@ -126,6 +126,11 @@ class Search:
                 return at
         return {}
 
+    def contenders(self, released: Released) -> dict[str, StudyFigures]:
+        """Return the finalists against which attackers are right less often than against what is left as it is."""
+        untouched = self.untouched(released)
+        return {name: its for name, its in self.finalists(released).items() if _helps(its, untouched)}
+
     def steps_planned(self) -> int:
         """Return how many steps the search takes if every quota is used up and nothing fails."""
         return sum(
@@ -170,7 +175,8 @@ class Search:
         untouched = self._untouched.get((released, rung))
         if untouched is not None:
             rivals[UNTOUCHED] = untouched
-        best = min(here, key=lambda pair: (*rank(self.spec.goal, pair[1]), pair[0]))[0]
+        helpful = [pair for pair in here if _helps(pair[1], untouched)]
+        best = min(helpful, key=lambda pair: (*rank(self.spec.goal, pair[1]), pair[0]), default=("", None))[0]
         for name, figures in here:
             rival = next((other for other, its in rivals.items() if other != name and is_better(its, figures)), None)
             reason = "" if name == best else _out_of_reach(self.spec.goal, figures)
@@ -263,6 +269,11 @@ def recommend(goal: StudyGoal, figures: Mapping[str, StudyFigures]) -> str | Non
         return (not surely_reaches(goal, each), *rank(goal, each), name)
 
     return min(figures, key=order, default=None)
+
+
+def _helps(figures: StudyFigures, untouched: StudyFigures | None) -> bool:
+    """Return whether attackers are right less often than on what is left as it is, as far as that is known."""
+    return untouched is None or _points(figures)[0] < _points(untouched)[0]
 
 
 def _points(figures: StudyFigures) -> tuple[float, float]:

@@ -26,7 +26,7 @@ def study_sentences(result: StudyResult) -> list[str]:
         failed = next((outcome.reason for outcome in result.outcomes if outcome.state == "failed"), "")
         return [f"Nothing could be tried: {failed}" if failed else NOT_YET]
     if not result.recommended:
-        return [NOBODY_BETTER, *_untouched(result)]
+        return [_opening(result), NOBODY_BETTER, *_untouched(result), *_ended(result)]
     sentences = [_opening(result)]
     for released, name in result.recommended.items():
         figures = result.outcome(name).figures

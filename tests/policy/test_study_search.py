@@ -24,6 +24,8 @@ from facepriv.schemas.figures import Interval
 from facepriv.schemas.studies import UNTOUCHED, StudySpec, StudyStep
 from tests.study_examples import GOAL, figures_of, spec_of
 
+UNTOUCHED_ACCURACY = 0.95
+
 
 @dataclass
 class World:
@@ -48,7 +50,9 @@ class World:
             tried = search.to_try(setting, rung)
             assert tried or rung == 0, "a setting of which nothing is to be tried"
             figures = {each.name: figures_of(*self.truth[each.name], width) for each in tried}
-            step = StudyStep(setting=setting, rung=rung, figures={**figures, UNTOUCHED: figures_of(0.95, 0.0, width)})
+            step = StudyStep(
+                setting=setting, rung=rung, figures={**figures, UNTOUCHED: figures_of(UNTOUCHED_ACCURACY, 0.0, width)}
+            )
         self.done.append(step)
         return step
 

@@ -62,9 +62,9 @@ def make_result(spec: StudySpec, progress: StudyProgress, seconds: float, *, sto
 
 
 def best_candidates(search: Search) -> dict[Released, str]:
-    """Return the candidate to release of images, and of templates, as far as any was tried."""
+    """Return the candidate to release of images, and of templates, as far as one helps at all."""
     released = dict.fromkeys(setting.released for setting in search.spec.settings)
-    best = {each: recommend(search.spec.goal, search.finalists(each)) for each in released}
+    best = {each: recommend(search.spec.goal, search.contenders(each)) for each in released}
     return {each: name for each, name in best.items() if name is not None}
 
 

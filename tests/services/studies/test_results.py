@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from facepriv.schemas.studies import StudyProgress, StudyStep
+from facepriv.schemas.studies import UNTOUCHED, StudyProgress, StudyStep
 from facepriv.services.studies.results import NO_TIME, make_result
-from tests.study_examples import progress_of, spec_of
+from tests.study_examples import figures_of, progress_of, spec_of
 
 SPEC = spec_of(3, rungs=2)
 
@@ -43,6 +43,25 @@ def test_where_nothing_reaches_it_the_best_is_named():
     assert not result.met
     assert result.verdict.startswith("Goal not reached")
     assert f"The best that was found: {result.recommended['images']}" in result.verdict
+
+
+def test_what_helps_no_more_than_leaving_everything_is_not_recommended():
+    """No attacker is right less often, though nothing is lost: by its distance from the goal it would come first."""
+    steps = progress_of().steps
+    useless = dict.fromkeys(("s1, 100%", "s1, 50%"), steps[4].figures[UNTOUCHED])
+    worse = {name: figures_of(0.9, 0.6) for name in ("s0, 100%", "s0, 50%")}
+    last = [
+        step.model_copy(update={"figures": {**figures, UNTOUCHED: step.figures[UNTOUCHED]}})
+        for step, figures in ((steps[3], worse), (steps[4], useless))
+    ]
+    result = make_result(SPEC, StudyProgress(steps=(*steps[:3], *last), ended="complete"), 60.0)
+    assert result.recommended["images"] in worse
+    nothing = {**last[1].figures, **dict.fromkeys(worse, useless["s1, 50%"])}
+    both = [last[0].model_copy(update={"figures": nothing}), last[1]]
+    result = make_result(SPEC, StudyProgress(steps=(*steps[:3], *both), ended="complete"), 60.0)
+    assert result.recommended == {}
+    assert result.verdict.startswith("Goal not reached")
+    assert "Nothing that was tried is better than leaving everything as it is" in result.verdict
 
 
 def test_an_unfinished_study_says_so_far():
