@@ -8,6 +8,7 @@ import streamlit as st
 
 from facepriv.perturb.registry import perturbers
 from facepriv.presentation.formats import NOTHING
+from facepriv.services.audits.verdicts import verdict_in_list
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from parts import comparing, one_run, progress, verdict
@@ -76,13 +77,15 @@ def listing(store: Store) -> None:
     offset = page_of(total, PER_PAGE, "runs")
     runs = store.runs.list(dataset_id=dataset, states=states, method=method, limit=PER_PAGE, offset=offset)
     newest = {run.id: other for run in runs for other in comparing.rivals(store, run, most=1)}
-    rows = [_row(run, newest.get(run.id)) for run in runs]
+    rows = [_row(store, run, newest.get(run.id)) for run in runs]
     show_rows(rows, "No run matches these filters.", markdown=("Run", "State", "Compare"))
 
 
-def _row(run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
+def _row(store: Store, run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
+    found = verdict_in_list(store, run)
     return {
         "Run": f"[{run.id}](?run={run.id})",
+        "Verdict": NOTHING if found is None else f"{found.symbol} {found.word}",
         "Data set": run.dataset_name,
         "Compare": NOTHING if rival is None else f"[with run {rival.id}](?run={run.id}&run={rival.id})",
         "Method": run.method,

@@ -22,7 +22,7 @@ from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
 from facepriv.store.rows import ImageRow, RunImageRow, RunRow
 from tests.juries import JURY
-from tests.pages.conftest import gallery_of, on_the_shelf, repeat_run, viewer_of
+from tests.pages.conftest import audit_result, gallery_of, on_the_shelf, repeat_run, store_audit, viewer_of
 from tests.store.tampering import set_columns, set_parameters
 
 
@@ -364,3 +364,15 @@ def test_pace_and_time_left_are_told_to_a_session_that_just_came(filled, visit, 
     assert bar.proto.value == 50
     assert bar.proto.text.startswith("perturbing: 4 of 8 · ")
     assert "left in this stage" in bar.proto.text
+
+
+def test_the_list_says_the_verdict_on_each_run(filled, visit):
+    def verdicts():
+        (rows,) = [rows for table in visit("runs").table if "Compare" in (rows := table.value.to_dict("list"))]
+        return rows["Verdict"]
+
+    assert verdicts() == ["–", "– Not attacked yet"], "a run that is not complete has none"
+    with open_store(filled) as store:
+        store_audit(store, audit_result("of-run"), run_id=1)
+    _, said = verdicts()
+    assert said.endswith("Not protected")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facepriv.presentation.verdict import Verdict, audit_verdict, not_attacked, run_verdict
-from facepriv.store import AuditRecord, AuditSummary, RunRecord, Store
+from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
 
 LOOKED_AT = 20
 """Newest audits of a data set among which its best release is looked for."""
@@ -47,6 +47,14 @@ def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, int | None]:
     if newest:
         return _verdicts(store, newest[0])[0], newest[0].id
     return (not_attacked() if run.result is None else run_verdict(run.result)), None
+
+
+def verdict_in_list(store: Store, run: RunSummary) -> Verdict | None:
+    """Return the verdict on a run for a list of many, without reading the run; None for one that is not complete."""
+    if run.state != "complete":
+        return None
+    newest = store.audits.list(run_id=run.id, states=("complete",), limit=1)
+    return _verdicts(store, newest[0])[0] if newest else not_attacked()
 
 
 def verdict_of_results(store: Store, run_id: int | None, audit_id: int | None) -> Verdict:
