@@ -19,7 +19,7 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import choose_actions
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.releases.export import MANIFEST
+from facepriv.services.releases.export import MANIFEST, UNFINISHED_SUFFIX
 from facepriv.services.releases.release import (
     COLUMNS,
     KEY_SUFFIX,
@@ -256,3 +256,11 @@ def test_an_archive_that_cannot_be_written_leaves_no_key(finished: Finished, tmp
     assert caught.value.code == "file-exists"
     assert (tmp_path / "all.zip").read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["all.zip"]
+
+
+def test_what_a_killed_process_left_of_an_archive_is_written_over(finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / f"all.zip{UNFINISHED_SUFFIX}").write_bytes(b"half an archive, longer than nothing")
+    done = release(finished, tmp_path / "all.zip", key=KEY)
+    with zipfile.ZipFile(done.target) as archive:
+        assert archive.testzip() is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.zip", f"all.zip{KEY_SUFFIX}"]
