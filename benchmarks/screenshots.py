@@ -60,6 +60,7 @@ def views(runs: list[int], audits: dict[str, int], protections: list[int]) -> di
         **{f"datasets-{part.split()[0].lower()}": View("/datasets", part) for part in DATASET_PARTS},
         "audit": View("/audit"),
         "templates": View("/templates"),
+        "protect": View("/protect"),
         "perturb": View("/perturb"),
         "perturb-parameters": View(
             "/perturb", opened=("Another attribute, or one to keep", "Parameters of the method", "What this does not")
@@ -80,7 +81,7 @@ def views(runs: list[int], audits: dict[str, int], protections: list[int]) -> di
     return found
 
 
-DATASET_PARTS = ("Faces", "Quality", "Data sheet", "Left out and noted", "Delete")
+DATASET_PARTS = ("Faces", "Quality", "Data sheet", "Releases", "Left out and noted", "Delete")
 RUN_PARTS = ("Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files")
 README = {"home": ("overview", 1000), "run": ("run-images", 1600), "policy": ("policy", 1165)}
 """Pictures of README.md: the view, and how many pixels of its height are shown."""

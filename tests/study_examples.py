@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facepriv.config import Settings
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.figures import Interval
 from facepriv.schemas.studies import (
@@ -15,6 +16,8 @@ from facepriv.schemas.studies import (
     StudySpec,
     StudyStep,
 )
+from facepriv.services.studies.results import make_result
+from facepriv.store import open_store
 
 GOAL = StudyGoal(attacker_at_most=0.7, matches_lost=0.03, fmr=0.001)
 
@@ -89,3 +92,15 @@ def progress_of(*, ended: bool = True, confirmed: tuple[float, float] | None = (
         )
         confirmations = (step,)
     return StudyProgress(steps=tuple(steps), ended="complete" if ended else None, confirmations=confirmations)
+
+
+def add_study(settings: Settings, progress: StudyProgress, *, complete: bool = True) -> StudySpec:
+    """Keep a study of the data set ``few`` that came so far, or to its end."""
+    with open_store(settings) as store:
+        spec = spec_of(3, rungs=2, seconds=600.0).model_copy(update={"dataset": store.datasets.get("few").ref})
+        number = store.studies.create(spec)
+        assert store.jobs.claim("test", only=store.studies.job_id(number)) is not None
+        store.studies.save_progress(number, "test", progress)
+        if complete:
+            store.studies.finish(number, "test", make_result(spec, progress, 60.0))
+    return spec

@@ -19,13 +19,26 @@ from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import settle
 from tests.finished_run import start_run
 from tests.pages.conftest import audit_result, repeat_run, store_audit, work, write_faces
+from tests.study_examples import add_study, progress_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PASSWORD = "a password for tests"
 SERIOUS = ("serious", "critical")
-PAGES = ["/", "/datasets", "/audit", "/templates", "/perturb", "/policy", "/runs", "/sharing", "/models", "/access"]
-DATASET_PARTS = ["Quality", "Data sheet", "Left out and noted", "Delete"]
+PAGES = [
+    "/",
+    "/datasets",
+    "/audit",
+    "/templates",
+    "/protect",
+    "/perturb",
+    "/policy",
+    "/runs",
+    "/sharing",
+    "/models",
+    "/access",
+]
+DATASET_PARTS = ["Quality", "Data sheet", "Releases", "Left out and noted", "Delete"]
 RUN_PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 THEIRS = {
     # The word NULL in a JSON viewer on a light page: its colours are written into the elements.
@@ -61,6 +74,7 @@ def filled(tmp_path_factory) -> Settings:
         repeat_run(store, run, run.spec)
         store_audit(store, audit_result("as-it-is"))
         store_audit(store, audit_result("of-run"), run_id=1)
+    add_study(settings, progress_of())
     return settings
 
 
@@ -128,7 +142,7 @@ def test_empty_pages(page, axe, empty_site):
 
 def test_pages_with_data(page, axe, filled_site):
     found = []
-    for path in [*PAGES, "/runs?run=1&run=2", "/audit?audit=1", "/audit?audit=2", "/policy?run=1"]:
+    for path in [*PAGES, "/runs?run=1&run=2", "/audit?audit=1", "/audit?audit=2", "/policy?run=1", "/protect?study=1"]:
         page.goto(filled_site + path)
         settle(page)
         open_all(page)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import filelock
 import pytest
 
-from facepriv.schemas.studies import StudyProgress, StudySpec
-from facepriv.services.studies.results import make_result
 from facepriv.store import open_store
-from tests.study_examples import progress_of, spec_of
+from tests.study_examples import add_study, progress_of
 
 
 @pytest.fixture
@@ -16,17 +14,6 @@ def no_worker(filled):
     """Hold the local worker's lock, so that the page starts none."""
     with filelock.FileLock(filled.home / "worker.lock"):
         yield filled
-
-
-def add_study(settings, progress: StudyProgress, *, complete: bool = True) -> StudySpec:
-    with open_store(settings) as store:
-        spec = spec_of(3, rungs=2, seconds=600.0).model_copy(update={"dataset": store.datasets.get("few").ref})
-        number = store.studies.create(spec)
-        assert store.jobs.claim("test", only=store.studies.job_id(number)) is not None
-        store.studies.save_progress(number, "test", progress)
-        if complete:
-            store.studies.finish(number, "test", make_result(spec, progress, 60.0))
-    return spec
 
 
 def test_the_goal_is_asked_for_in_two_questions(no_worker, visit, said):
