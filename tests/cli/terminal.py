@@ -38,6 +38,8 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.environment = {**os.environ, "FACEPRIV_HOME": str(home), "FACEPRIV_WORKERS": "1", "TERMINAL_WIDTH": "140"}
+        # Set where tests run in several processes, and sentences would be broken at that width.
+        self.environment.pop("COLUMNS", None)
 
     def __call__(self, *words: object) -> Said:
         out, err = io.StringIO(), io.StringIO()
