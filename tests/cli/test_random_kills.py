@@ -188,7 +188,8 @@ def known_models(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def desk(finished: Finished, tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
     home = tmp_path / "home"
-    shutil.copytree(finished.settings.home, home)
+    # By another process: whoever closes a copied SQLite file gives up the locks of all its open connections to it.
+    subprocess.run(["cp", "-a", finished.settings.home, home], check=True)
     settings = Settings(home=home, workers=1)
     with open_store(settings) as store:
         add_people(store, "staff")

@@ -16,6 +16,7 @@ from facepriv.imaging import appearance, residuals
 from facepriv.imaging.restoring import RESTORERS
 from facepriv.measures.compute import RESIDUALS, SAVE_EVERY, Measure, find_known
 from facepriv.presentation import audit_tables
+from facepriv.presentation.attackers import attacker_in_words
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import AuditRequest, RunRequest
 from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures
@@ -119,7 +120,7 @@ def test_a_run_is_followed_over_proportions(audited: Audited) -> None:
     assert result.quality is not None
     assert result.quality.success == 1.0
     assert result.not_perturbed == 0
-    assert any("“detector”" in one for one in result.not_tried)
+    assert f"an attacker who {attacker_in_words('detector')}" in result.not_tried
 
 
 def test_nothing_is_measured_twice(audited: Audited) -> None:
