@@ -11,7 +11,7 @@ from facepriv.services.studies.results import make_result
 from facepriv.store import StudySummary
 from tests.study_examples import progress_of, spec_of
 
-STARTED = datetime.now(UTC) - timedelta(seconds=60)
+STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 RUNNING = StudySummary(
     id=1,
     job_id=1,
@@ -37,12 +37,14 @@ RUNNING = StudySummary(
 
 
 def test_the_time_left_follows_from_the_pace_and_never_exceeds_what_is_allowed():
-    assert time_left(RUNNING, 600.0).startswith("About 1 min")
-    assert time_left(RUNNING, 600.0).endswith("left, at most 9 min.")
-    assert time_left(RUNNING, 100.0) == "At most 40 s left, and the step under way."
-    assert time_left(replace(RUNNING, done=0), 600.0).startswith("At most 9 min left")
-    assert time_left(replace(RUNNING, state="complete"), 600.0) == ""
-    assert study_rows([RUNNING])[0]["Steps"] == "6 of 12"
+    minute_ago = datetime.now(UTC) - timedelta(seconds=60)
+    running = replace(RUNNING, created_at=minute_ago, started_at=minute_ago, stage_since=minute_ago)
+    assert time_left(running, 600.0).startswith("About 1 min")
+    assert time_left(running, 600.0).endswith("left, at most 9 min.")
+    assert time_left(running, 100.0) == "At most 40 s left, and the step under way."
+    assert time_left(replace(running, done=0), 600.0).startswith("At most 9 min left")
+    assert time_left(replace(running, state="complete"), 600.0) == ""
+    assert study_rows([running])[0]["Steps"] == "6 of 12"
 
 
 def test_the_recommended_candidate_is_marked_and_reasons_are_told():

@@ -242,7 +242,8 @@ def test_published_facts_are_those_that_scikit_learn_checks_by():
         assert one.sha256 == known[one.name].checksum
 
 
-def test_the_command_tells_how_to_go_on(tmp_path, origin, home):
+def test_the_command_tells_how_to_go_on(tmp_path, origin, home, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # at which sentences would be broken
     report = tmp_path / "fetch.json"
     code = "from facepriv.cli import main; main()"
     command = [sys.executable, "-c", code, "fetch", "london", "--file", str(tmp_path / "origin"), "--json", str(report)]

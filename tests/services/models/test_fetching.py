@@ -236,7 +236,8 @@ def test_a_copy_that_is_not_there(tmp_path, name, file):
         fetch_model(name, file=tmp_path / file)
 
 
-def test_the_command_copies_and_reports(home, graph, tmp_path):
+def test_the_command_copies_and_reports(home, graph, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # at which sentences would be broken
     report = tmp_path / "fetch.json"
     code = "from facepriv.cli import main; main()"
     command = [sys.executable, "-c", code, "fetch", NAME, "--file", str(graph), "--json", str(report)]
