@@ -85,7 +85,7 @@ def _row(store: Store, run: RunSummary, rival: RunSummary | None) -> dict[str, s
     found = verdict_in_list(store, run)
     return {
         "Run": f"[{run.id}](?run={run.id})",
-        "Verdict": NOTHING if found is None else f"{found.symbol} {found.word}",
+        "Verdict": NOTHING if found is None else found.short,
         "Data set": run.dataset_name,
         "Compare": NOTHING if rival is None else f"[with run {rival.id}](?run={run.id}&run={rival.id})",
         "Method": run.method,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
@@ -13,7 +12,7 @@ from facepriv.presentation.formats import moment, plain, short_hash
 from facepriv.services.audits.verdicts import verdict_of_results
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_of, shared_with
-from facepriv.services.sharing.signing_off import DECISION_TITLES, check_remark, remark
+from facepriv.services.sharing.signing_off import DECISION_TITLES, check_remark, save_remark
 from facepriv.store import ShareRecord, Store
 from facepriv.store.records import DECISIONS, Decision
 from facepriv.web.share import shared_address
@@ -104,14 +103,16 @@ def form(store: Store, shared: ShareRecord) -> None:
     draft = Draft(decision, text, sha256) if sent else st.session_state.get(drafted)
     if draft is None:
         return
-    what: dict[str, Any] = {"decision": draft.decision, "expected_sha256": draft.sha256, "officer": me().user}
+    officer = me().user
     try:
-        check_remark(store, shared.id, draft.text, **what)
+        checked = check_remark(
+            store, shared.id, draft.text, decision=draft.decision, expected_sha256=draft.sha256, officer=officer
+        )
         if draft.decision is not None and not is_confirmed(store, shared, draft):
             st.session_state[drafted] = draft
             return
         st.session_state.pop(drafted, None)
-        remark(store, shared.id, draft.text, **what)
+        save_remark(store, checked, officer=officer)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.session_state.pop(shown, None)

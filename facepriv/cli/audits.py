@@ -110,7 +110,8 @@ def policy(
     With one run, the proportion comes from an audit of it, which is made if there is none; with several, from a linear
     programme over the classifiers that judged them all.
     """
-    from facepriv.presentation.verdict import not_attacked, release_verdict
+    from facepriv.presentation.verdict import not_attacked
+    from facepriv.services.audits.verdicts import verdict_of_release
     from facepriv.services.releases.guide_mix import guide_mix, run_title
 
     request = AuditRequest(run=run, **fields)
@@ -130,13 +131,7 @@ def policy(
         else:
             shares, document = _audited_policy(store, settings, request, full=full)
             audit_id = document["audit_id"]
-            result = store.runs.get(run).result
-            verdict = release_verdict(
-                store.audits.get(audit_id).result,
-                shares[run],
-                most_loss=request.most_fnmr_loss,
-                matching=None if result is None else result.matching,
-            )
+            verdict = verdict_of_release(store.runs.get(run), store.audits.get(audit_id), shares[run])
         shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
         store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
         if out is None:

@@ -15,7 +15,7 @@ from facepriv.wording import count
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.schemas.audits import SelectBy
-    from facepriv.store import Store
+    from facepriv.store import ReleaseRecord, Store
 
 Key = Annotated[Path | None, typer.Option(help="Key file of an earlier release, to draw the same images again.")]
 KeyFile = Annotated[Path | None, typer.Option(help="File for the key, mode 0600. Default: beside what is released.")]
@@ -41,7 +41,7 @@ def release(
 
     First says what is known of their protection.
     """
-    from facepriv.presentation.verdict import release_verdict
+    from facepriv.services.audits.verdicts import verdict_of_release
     from facepriv.services.releases.policy_of_run import choose_policy
 
     if select_by not in (None, "image", "subject"):
@@ -49,13 +49,12 @@ def release(
     by: SelectBy | None = None if select_by is None else ("subject" if select_by == "subject" else "image")
     with opened_store() as (store, settings):
         chosen = choose_policy(store, run, p, by)
-        audit = None if chosen.audit_id is None else store.audits.get(chosen.audit_id).result
-        result = store.runs.get(run).result
-        verdict = release_verdict(audit, chosen.p, matching=None if result is None else result.matching)
+        audit = None if chosen.audit_id is None else store.audits.get(chosen.audit_id)
+        verdict = verdict_of_release(store.runs.get(run), audit, chosen.p)
         say(*verdict.lines)
         if not yes and not json_on_stdout.get():
             typer.confirm(f"Release these images to {out}?", abort=True)
-        release_images(
+        record = release_images(
             store,
             settings,
             {run: chosen.p},
@@ -66,7 +65,6 @@ def release(
             key=key,
             key_file=key_file,
         )
-        newest = store.releases.list(limit=1)[0]
         write_json(
             json_file,
             {
@@ -76,9 +74,9 @@ def release(
                 "p": chosen.p,
                 "select_by": chosen.select_by,
                 "verdict": verdict.sentence,
-                "release_id": newest.id,
-                "images": newest.items,
-                "manifest_sha256": newest.manifest_sha256,
+                "release_id": record.id,
+                "images": record.items,
+                "manifest_sha256": record.manifest_sha256,
             },
         )
 
@@ -122,8 +120,8 @@ def release_images(
     audit_id: int | None,
     key: Path | None,
     key_file: Path | None,
-) -> None:
-    """Write the mixed database into a folder or an archive, and say what there is to know of it."""
+) -> ReleaseRecord:
+    """Write the mixed database into a folder or an archive, say what there is to know of it, and return its record."""
     from facepriv.services.releases.release import read_key, write_release
     from facepriv.services.sharing.signing_off import require_sign_off
 
@@ -146,3 +144,4 @@ def release_images(
         f"The key is in {released.key_file}, readable only by you. It reveals which images were perturbed: keep it "
         "apart from the release.",
     )
+    return released.record

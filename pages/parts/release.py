@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from html import escape
 
@@ -12,8 +11,10 @@ from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import KEY_NOTE
 from facepriv.presentation.releases import release_row
-from facepriv.presentation.verdict import Verdict, release_verdict
+from facepriv.presentation.verdict import Verdict
 from facepriv.schemas.audits import SelectBy
+from facepriv.services.audits.verdicts import verdict_of_release
+from facepriv.services.releases.key_file import key_json
 from facepriv.services.releases.release import PlannedRelease, plan_release
 from facepriv.services.sharing.signing_off import require_sign_off
 from facepriv.store import AuditRecord, RunRecord, Store
@@ -49,10 +50,7 @@ def of_run(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) ->
 def offer(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> None:
     """Show the verdict on a release, and prepare it once that was acknowledged."""
     by: SelectBy = "image" if audit is None else audit.spec.select_by
-    limit = None if audit is None else audit.spec.most_fnmr_loss
-    measured = None if audit is None else audit.result
-    matching = None if run.result is None else run.result.matching
-    verdict = release_verdict(measured, p, most_loss=limit, matching=matching)
+    verdict = verdict_of_release(run, audit, p)
     st.write(
         f"An archive of the images of run {run.id} under their own names: a random {percent(p)} of them perturbed, "
         "none marked, with a manifest. Nobody can call copies back."
@@ -105,7 +103,7 @@ def hand_out(prepared: Prepared, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "1. Key file",
-            json.dumps(planned.key_content(), indent=2) + "\n",
+            key_json(planned.key_content()),
             file_name=file_name(f"{prepared.archive.removesuffix('.zip')}-policy-key", "json"),
             mime="application/json",
             key=f"{key}-key",

@@ -108,7 +108,7 @@ class Semantic(Perturber):
         best, trajectory = fit.search(options.trials)
         if small is not face:
             panel, overlay = Panel(face, classifiers, context.guards, arrays), Overlay(face, difference)
-        pixels, file_face, scores = _render_within_floors(face, overlay, panel, fit, best.strengths, trajectory)
+        pixels, file_face, scores = _render_within_floors(face, overlay, panel, searched, best.strengths, trajectory)
         stop = _reason(scores, side, targets, panel)
         perturbation = _perturbation(pixels, trajectory, stop, notes, targets)
         if not options.finish or file_face is None:
@@ -143,7 +143,7 @@ def _reason(scores: PanelScores | None, side: int, targets: Targets | None, pane
 
 
 def _render_within_floors(
-    face: Face, overlay: Overlay, panel: Panel, fit: StrengthFit, strengths: Strengths, trajectory: list[float]
+    face: Face, overlay: Overlay, panel: Panel, floors: Floors, strengths: Strengths, trajectory: list[float]
 ) -> tuple[Image, Face | None, PanelScores | None]:
     """Render at full size, and weaken the change while a matcher's floor does not hold on the file.
 
@@ -157,7 +157,7 @@ def _render_within_floors(
         scores = None if file_face is None else panel.score_file_face(file_face)
         if scores is not None:
             trajectory.append(scores.score)
-            if fit.floors.hold(scores):
+            if floors.hold(scores):
                 break
         strengths = strengths * SHRINK
     return pixels, file_face, scores

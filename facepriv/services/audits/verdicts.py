@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facepriv.presentation.verdict import Verdict, audit_verdict, not_attacked, run_verdict
+from facepriv.presentation.verdict import Verdict, audit_verdict, not_attacked, release_verdict, run_verdict
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
 
 LOOKED_AT = 20
@@ -55,6 +55,16 @@ def verdict_in_list(store: Store, run: RunSummary) -> Verdict | None:
         return None
     newest = store.audits.list(run_id=run.id, states=("complete",), limit=1)
     return _verdicts(store, newest[0])[0] if newest else not_attacked()
+
+
+def verdict_of_release(run: RunRecord, audit: AuditRecord | None, p: float) -> Verdict:
+    """Return the verdict on a run's images of which a proportion ``p``, 0..1, is changed, by an audit of that run."""
+    return release_verdict(
+        None if audit is None else audit.result,
+        p,
+        most_loss=None if audit is None else audit.spec.most_fnmr_loss,
+        matching=None if run.result is None else run.result.matching,
+    )
 
 
 def verdict_of_results(store: Store, run_id: int | None, audit_id: int | None) -> Verdict:

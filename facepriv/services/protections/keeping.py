@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from facepriv.protect.base import Protection
 from facepriv.protect.registry import describe_variant
 from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.release import fit_for_release, key_content, protect_templates
-from facepriv.services.releases.key_file import write_new_key_file
+from facepriv.services.releases.key_file import key_json, write_new_key_file
 from facepriv.services.templates.sets import save_template_set
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import NewTemplateSet
@@ -92,4 +91,4 @@ def keep_protected(
         if content is not None and key_file is not None:
             key_file.unlink(missing_ok=True)
         raise
-    return KeptSet(record, None if content is None else json.dumps(content, indent=2).encode() + b"\n")
+    return KeptSet(record, None if content is None else key_json(content).encode())

@@ -33,7 +33,7 @@ from facepriv.services.releases.export import (
 from facepriv.services.releases.key_file import choose_key_file, read_key_file, write_new_key_file
 from facepriv.services.releases.output_folder import output_folder
 from facepriv.services.releases.zip_pieces import zipped
-from facepriv.store import ImageRecord, RunRecord, Store
+from facepriv.store import ImageRecord, ReleaseRecord, RunRecord, Store
 from facepriv.types import Actor
 from facepriv.wording import percent
 
@@ -64,6 +64,8 @@ class ReleaseReport:
     withheld: int
     """Images that the data set's terms of use keep back."""
     warnings: tuple[str, ...]
+    record: ReleaseRecord
+    """As it is kept."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -217,9 +219,9 @@ class _Noted:
             self.done, self.last = self.done + 1, data
 
 
-def _keep(store: Store, planned: PlannedRelease, manifest: bytes, verdict: str, actor: Actor) -> None:
+def _keep(store: Store, planned: PlannedRelease, manifest: bytes, verdict: str, actor: Actor) -> ReleaseRecord:
     """Keep that all of a release was handed out."""
-    store.releases.add(
+    return store.releases.add(
         dataset_id=planned.runs[0].dataset_id,
         about=planned.about,
         policy=planned.policy,
@@ -277,7 +279,7 @@ def write_release(
                 file = write_file(target, path, data)
                 os.utime(file, (SAME_TIME, SAME_TIME))
             write_new_key_file(key_file, planned.key_content(), of=target)
-    _keep(store, planned, noted.last, verdict, actor)
+    record = _keep(store, planned, noted.last, verdict, actor)
     return ReleaseReport(
         target=target,
         key_file=key_file,
@@ -287,6 +289,7 @@ def write_release(
         left_out=planned.left_out,
         withheld=planned.withheld,
         warnings=planned.warnings,
+        record=record,
     )
 
 

@@ -100,18 +100,23 @@ def remark(
     Raises as `check_remark`.
     """
     checked = check_remark(store, share_id, text, decision=decision, expected_sha256=expected_sha256, officer=officer)
-    record, comment, decision, sha256 = checked.share, checked.text, checked.decision, checked.sha256
+    return save_remark(store, checked, officer=officer)
+
+
+def save_remark(store: Store, checked: CheckedRemark, *, officer: str) -> RemarkRecord:
+    """Save a comment or sign-off that `check_remark` has just passed."""
+    record, decision, sha256 = checked.share, checked.decision, checked.sha256
     saved = store.remarks.add(
         run_id=record.run_id,
         audit_id=record.audit_id,
         about=about(record),
         author=officer,
-        text=comment,
+        text=checked.text,
         decision=decision,
         sha256=sha256,
     )
     action, detail = ("commented", "") if decision is None else ("signed-off", f"{decision}, SHA-256 {sha256}")
-    store.access.record(Actor(officer, "dashboard"), action, f"share {share_id} of {about(record)}", detail)
+    store.access.record(Actor(officer, "dashboard"), action, f"share {record.id} of {about(record)}", detail)
     return saved
 
 

@@ -279,15 +279,11 @@ class StudyExecution(LeasedJob):
                 evidence, _ = find_evidence(self.store, audit.spec)
                 pairs = compare_pairs(evidence, list(thresholds), self.spec.seed)
                 known = {name: threshold for name, threshold in thresholds.items() if name in pairs}
-                wanted = {each.name: each.p for each in candidates if each.p in audit.spec.proportions}
-                mine = {name: p for name, p in wanted.items() if name not in figures}
-                for name, p in {UNTOUCHED: 0.0, **mine}.items():
-                    if name == UNTOUCHED and name in figures:
-                        continue
-                    if name == UNTOUCHED or self.spec.candidate(name).select_by == audit.spec.select_by:
-                        figures[name] = image_figures(
-                            audit.result, audit.spec, evidence, pairs, known, p, self.spec.goal.fmr
-                        )
+                mine = {each.name: each.p for each in candidates if each.select_by == audit.spec.select_by}
+                for name, p in (mine if UNTOUCHED in figures else {UNTOUCHED: 0.0, **mine}).items():
+                    figures[name] = image_figures(
+                        audit.result, audit.spec, evidence, pairs, known, p, self.spec.goal.fmr
+                    )
             return figures
 
         return self.run_in_thread(lambda check: compute())
