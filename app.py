@@ -38,6 +38,7 @@ from uvicorn.config import HTTP_PROTOCOLS
 from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.scratch import spooling_into
+from facepriv.services.jobs.deletion import empty_trash
 from facepriv.services.jobs.interrupted_purges import finish_purges
 from facepriv.services.jobs.left_behind import remove_left_behind
 from facepriv.services.jobs.local_worker import ensure_worker
@@ -66,6 +67,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Clear away what killed processes left, and start a worker, which continues unfinished jobs and ends later."""
     introduce_provider()
     with suppress(FaceprivError, OSError):  # the server does not depend on it, and `facepriv doctor` names it
+        await asyncio.to_thread(empty_trash, store())
         await asyncio.to_thread(remove_left_behind, store(), get_settings())
         await asyncio.to_thread(finish_purges, store(), get_settings())
     await asyncio.to_thread(ensure_worker, get_settings())

@@ -23,6 +23,12 @@ class UnknownNameError(FaceprivError, LookupError):
     """A plug-in, data set or run that does not exist."""
 
 
+class DeletedError(UnknownNameError):
+    """A run or an audit that was deleted, and can still be restored."""
+
+    code = "deleted"
+
+
 class ModelUnavailableError(FaceprivError, RuntimeError):
     """A model whose weights or runtime are missing or do not have the pinned hash."""
 

@@ -7,7 +7,7 @@ import streamlit as st
 from facepriv.presentation.verdict import not_attacked
 from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.store import AuditSummary, Store
-from parts import audit_form, faces, one_audit, progress, verdict
+from parts import audit_form, deletion, faces, one_audit, progress, verdict
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -26,6 +26,7 @@ def show(store: Store) -> None:
         "matchers store? Each attacker learns from some of the people and is judged on the others."
     )
     choice = Choice("open_audit", "audit", store.audits.get)
+    deletion.offer_undo()
     choice.from_address()
     opened = choice.now()
     with first:

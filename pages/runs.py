@@ -9,9 +9,10 @@ import streamlit as st
 from facepriv.perturb.registry import perturbers
 from facepriv.presentation.formats import NOTHING
 from facepriv.services.audits.verdicts import verdict_in_list
+from facepriv.services.jobs.deletion import list_deleted
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
-from parts import comparing, one_run, progress, verdict
+from parts import comparing, deletion, one_run, progress, verdict
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -25,7 +26,8 @@ def show(store: Store) -> None:
     choice = Choice("open_runs", "run", store.runs.summary, several=True)
     st.title("Runs")
     first = st.container()
-    if store.runs.count() == 0:
+    deletion.offer_undo()
+    if store.runs.count() == 0 and not list_deleted(store):
         st.info("There is no run yet. Start one on the Perturb page.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
@@ -52,6 +54,9 @@ def show(store: Store) -> None:
         one_run.show(store, store.runs.get(chosen[0]), choice.take)
     elif chosen:
         comparing.show([store.runs.get(run_id) for run_id in chosen])
+    else:
+        with st.expander("Deleted, can be restored", icon=":material/delete:"):
+            deletion.restorable(store)
 
 
 def verdicts(store: Store, opened: Sequence[int]) -> None:

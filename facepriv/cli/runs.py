@@ -1,4 +1,4 @@
-"""`facepriv runs`, `show`, `cancel`, `resume`, `follow`, `log`, `delete` and `schema`."""
+"""`facepriv runs`, `show`, `cancel`, `resume`, `follow`, `log`, `delete`, `restore` and `schema`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from facepriv.cli.output import Full, JsonFile, only, progress, say, show_table,
 from facepriv.cli.results import show_audit, show_run
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
+from facepriv.wording import listed
 
 if TYPE_CHECKING:
     from facepriv.config import Settings
@@ -147,18 +148,67 @@ def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = 
 
 
 def delete(
-    run: Annotated[int | None, typer.Option(help="Delete this run with its perturbed images and its audits.")] = None,
-    audit: Annotated[int | None, typer.Option(help="Delete this audit.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    run: Annotated[
+        list[int] | None, typer.Option(help="Delete this run with its images and audits; may be repeated.")
+    ] = None,
+    audit: Annotated[list[int] | None, typer.Option(help="Delete this audit; may be repeated.")] = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Delete for good at once, also what was deleted before; cannot be undone.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --now: do not ask for confirmation.")] = False,
 ) -> None:
-    """Permanently delete a run or an audit, and files that nothing else uses. For data sets, see purge."""
-    with _one_of(run, audit) as (_, queue, store, noun, number):
-        queue.get(number)
-        if not yes:
-            typer.confirm(f"Permanently delete {noun} {number}?", abort=True)
-        queue.delete(number)
-        store.access.record(get_actor(), f"{noun}-deleted", f"{noun} {number}")
-    say(f"Deleted {noun} {number}.")
+    """Delete runs or audits; for a day, `facepriv restore` brings them back. For data sets, see purge."""
+    from facepriv.services.jobs import deletion
+
+    named = _named(run, audit)
+    if not named:
+        raise typer.BadParameter("Name a run with --run, or an audit with --audit.")
+    with opened_store() as (store, _):
+        if now:
+            what = listed([f"{noun} {number}" for noun, number in named])
+            if not yes:
+                typer.confirm(f"Permanently delete {what}?", abort=True)
+            for noun, number in named:
+                deletion.delete_now(store, noun, number, get_actor())
+            say(f"Deleted {what} for good.")
+            return
+        for noun, number in named:
+            gone = deletion.discard(store, noun, number, get_actor())
+            say(
+                f"Deleted {noun} {number}. Until {gone.until:%Y-%m-%d %H:%M} UTC it can be restored: facepriv restore "
+                f"--{noun} {number}"
+            )
+
+
+def restore(
+    run: Annotated[list[int] | None, typer.Option(help="Restore this run with its audits; may be repeated.")] = None,
+    audit: Annotated[list[int] | None, typer.Option(help="Restore this audit; may be repeated.")] = None,
+) -> None:
+    """Restore deleted runs or audits as they were, shares included; without a number, list what can be restored."""
+    from facepriv.services.jobs import deletion
+
+    named = _named(run, audit)
+    with opened_store() as (store, _):
+        for noun, number in named:
+            deletion.restore(store, noun, number, get_actor())
+            say(f"Restored {noun} {number}.")
+        if not named:
+            rows = [
+                {
+                    "Deleted": f"{one.noun} {one.number}",
+                    "Data set": one.dataset_name,
+                    "By": one.deleted_by,
+                    "Restorable until": f"{one.until:%Y-%m-%d %H:%M} UTC",
+                }
+                for one in deletion.list_deleted(store)
+            ]
+            show_table("Deleted, newest first", rows, none="Nothing that was deleted can be restored.")
+
+
+def _named(runs: list[int] | None, audits: list[int] | None) -> list[tuple[str, int]]:
+    """Return kind and number of each run and audit that was named."""
+    named = [*(("run", number) for number in runs or ()), *(("audit", number) for number in audits or ())]
+    return list(dict.fromkeys(named))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore
 from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import FolderArtifacts
+from facepriv.store.job_notes import JobFiguresStore, JobNoteStore
 from facepriv.store.jobs import MAX_LOSSES, JobStore, LeaseLostError
 from facepriv.store.leftovers import Inventory, Leftovers, take_inventory
 from facepriv.store.measures import MeasureStore
@@ -30,8 +31,10 @@ from facepriv.store.records import (
     AuditSummary,
     DatasetCounts,
     DatasetRecord,
+    Deleted,
     Holdings,
     ImageRecord,
+    JobNotes,
     JobRecord,
     JobState,
     Learning,
@@ -72,9 +75,11 @@ __all__ = [
     "AuditSummary",
     "DatasetCounts",
     "DatasetRecord",
+    "Deleted",
     "Holdings",
     "ImageRecord",
     "Inventory",
+    "JobNotes",
     "JobRecord",
     "JobState",
     "JobStore",
@@ -117,6 +122,8 @@ class Store:
         self.ownership = self._leftovers.ownership
         self.datasets = DatasetStore(database, self._leftovers)
         self.jobs = JobStore(database)
+        self.notes = JobNoteStore(database)
+        self.figures = JobFiguresStore(database)
         self.template_sets = TemplateSetStore(database, artifacts, self._leftovers)
         self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)

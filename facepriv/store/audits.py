@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.schemas.audits import AuditResult, AuditSpec
@@ -13,6 +14,7 @@ from facepriv.store.job_details import JobDetails
 from facepriv.store.jobs import complete, delete_job
 from facepriv.store.records import AuditRecord, AuditSummary, JobState
 from facepriv.store.rows import AuditRow, DatasetRow, JobRow, RunRow, StudyRunRow
+from facepriv.store.trash import is_deleted
 from facepriv.types import UNNAMED, Actor
 
 
@@ -56,7 +58,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
                 run = session.execute(
                     select(JobRow.state, RunRow.dataset_id)
                     .join(JobRow, JobRow.id == RunRow.job_id)
-                    .where(RunRow.id == spec.run_id)
+                    .where(RunRow.id == spec.run_id, ~is_deleted())
                 ).one_or_none()
                 if run is None:
                     raise UnknownNameError(f"There is no run {spec.run_id}.")
@@ -101,9 +103,17 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
             session.execute(update(AuditRow).where(AuditRow.id == number).values(result=result))
 
     def delete(self, number: int) -> None:
-        """Remove an audit, but nothing that was measured for it; raises StoreError if a worker is at it."""
+        """Remove an audit, but nothing that was measured for it; raises StoreError if a worker is at it.
+
+        One that was deleted and may be restored goes as well; it cannot be restored any more.
+        """
         with self._database.writing() as session:
-            delete_job(session, self._require(session, number), f"Audit {number}")
+            delete_job(session, self._require(session, number, deleted=True), f"Audit {number}")
+
+    def _whole(self, session: Session, number: int) -> str | None:
+        run = select(RunRow.id).join(AuditRow, AuditRow.run_id == RunRow.id)
+        deleted = session.scalar(run.where(AuditRow.id == number, is_deleted(RunRow.job_id)))
+        return None if deleted is None else f"run {deleted}"
 
 
 def _of_no_study() -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from facepriv.store.engine import Database
 from facepriv.store.fields import select_fields
 from facepriv.store.records import JobRecord, JobState, LogLine
 from facepriv.store.rows import JobRow, LogLineRow, UtcDateTime
+from facepriv.store.trash import is_deleted
 from facepriv.types import UNNAMED, Actor
 
 LEASE_SECONDS = 60.0
@@ -43,6 +44,8 @@ class JobStore:
     that owner. A lease that ran out is renewed by the owner's next heartbeat unless another worker has looked for work
     before. Methods that take only a number raise UnknownNameError if there is no such job; every method raises
     StoreError if the database cannot be used.
+
+    A job whose run or audit was deleted and may be restored is taken up by nobody, and stays as it is.
 
     What becomes of a job is told by its log (`log`), in sentences that name images by id only.
 
@@ -196,12 +199,12 @@ class JobStore:
             Take up this job only.
         """
         now = datetime.now(UTC)
-        claimable = or_(JobRow.state == "waiting", _is_lost(now, gone))
+        claimable = or_(and_(JobRow.state == "waiting", ~is_deleted()), _is_lost(now, gone))
         with self._database.reading() as session:  # an idle worker polls without taking the writers' lock
             if session.scalar(select(JobRow.id).where(claimable).limit(1)) is None:
                 return None
         oldest = aliased(JobRow)
-        wanted = [oldest.state == "waiting"]
+        wanted = [oldest.state == "waiting", ~is_deleted(oldest.id)]
         if kinds:
             wanted.append(oldest.kind.in_(kinds))
         if only is not None:

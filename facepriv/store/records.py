@@ -364,6 +364,30 @@ class LogLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deleted:
+    """A run or an audit that was deleted and may be restored."""
+
+    noun: str
+    """``run`` or ``audit``."""
+    number: int
+    dataset_id: int
+    dataset_name: str
+    deleted_at: datetime
+    deleted_by: str
+    until: datetime
+    """When it goes for good."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobNotes:
+    """What somebody wrote about a run or an audit."""
+
+    name: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSummary(JobProgress):
     """A run without its spec and result: all that a list needs."""
 
@@ -588,10 +612,12 @@ class ShareRecord:
     revoked_at: datetime | None
     views: int
     viewed_at: datetime | None
+    is_deleted: bool = False
+    """Whether its run or audit was deleted, and may be restored."""
 
     def is_open(self, now: datetime) -> bool:
         """Return whether it still shows anything."""
-        return self.revoked_at is None and now < self.expires_at
+        return self.revoked_at is None and now < self.expires_at and not self.is_deleted
 
 
 @dataclass(frozen=True, kw_only=True)

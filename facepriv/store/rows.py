@@ -430,6 +430,44 @@ class JobRow(Numbered, Base):
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
 
 
+class JobNoteRow(Base):
+    """The name, notes and tags that somebody gave to a run or an audit; they go with it."""
+
+    __tablename__ = "job_notes"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str]
+    notes: Mapped[str]
+    tags: Mapped[tuple[str, ...] | None] = mapped_column(JsonCollection(tuple))
+
+
+class TrashRow(Base):
+    """A run or an audit that was deleted and may be restored for a while; no list has it meanwhile.
+
+    An audit that was deleted with its run names that run's job, and comes back with it.
+    """
+
+    __tablename__ = "trash"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    deleted_at: Mapped[datetime]
+    deleted_by: Mapped[str]
+    with_job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+
+
+class JobFiguresRow(Base):
+    """The few figures of a run or an audit that lists show, so that no list reads whole results.
+
+    A cache: they follow from spec and result. ``version`` is that of the code that read them.
+    """
+
+    __tablename__ = "job_figures"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int]
+    figures: Mapped[dict[str, Any]]
+
+
 class RunRow(Numbered, Base):
     """A run: an immutable spec, and once its job is complete a result.
 

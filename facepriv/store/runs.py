@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, insert, inspect, select, update
@@ -246,6 +246,8 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
     def delete(self, run_id: int) -> None:
         """Remove a run with its images, their measures, what it learnt and their artifact files, see `Leftovers`.
 
+        One that was deleted and may be restored goes as well; it cannot be restored any more.
+
         Raises
         ------
         StoreError
@@ -256,13 +258,16 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id == run_id)
         with self._database.writing(alone=True) as session:
-            job_id = self._require(session, run_id)
+            job_id = self._require(session, run_id, deleted=True)
             files = [*session.scalars(images), *session.scalars(learnt)]
             audits = select(AuditRow.job_id).where(AuditRow.run_id == run_id)
             session.execute(delete(JobRow).where(JobRow.id.in_(audits)))
             delete_job(session, job_id, f"Run {run_id}")
             doom(session, files)
         self._leftovers.remove(files)
+
+    def _parts(self, session: Session, number: int) -> Sequence[int]:
+        return session.scalars(select(AuditRow.job_id).where(AuditRow.run_id == number)).all()
 
 
 def _images_of(run_id: int) -> Select[RunImageRow]:

@@ -7,18 +7,28 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, false, func, or_, select, update
 
 from facepriv.errors import UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.fields import matching, record_of
 from facepriv.store.records import Decision, RemarkRecord, ShareRecord
-from facepriv.store.rows import RemarkRow, ShareRow, UserRow
+from facepriv.store.rows import AuditRow, RemarkRow, RunRow, ShareRow, UserRow
 from facepriv.store.sessions import TOKEN_BYTES, secret_sha256
+from facepriv.store.trash import is_deleted as is_in_trash
+
+_DELETED = {
+    ShareRow.run_id: select(RunRow.id).where(is_in_trash(RunRow.job_id)),
+    ShareRow.audit_id: select(AuditRow.id).where(is_in_trash(AuditRow.job_id)),
+}
+"""What shares are about, and which of that was deleted and may be restored."""
 
 
 class ShareStore:
-    """Shares of runs and audits; they go with these, and are else kept when they are over, to be looked up."""
+    """Shares of runs and audits; they go with these, and are else kept when they are over, to be looked up.
+
+    Those of a run or an audit that was deleted and may be restored show nothing, and are listed nowhere, until it is.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -57,7 +67,7 @@ class ShareStore:
 
     def find(self, token: str) -> ShareRecord | None:
         """Return the share of a link's token, over or not; None if there is none."""
-        return next(iter(self._list(ShareRow.token_sha256 == secret_sha256(token))), None)
+        return next(iter(self._list(ShareRow.token_sha256 == secret_sha256(token), deleted=True)), None)
 
     def get(self, share_id: int) -> ShareRecord:
         """Return a share by its number; raises UnknownNameError if there is none."""
@@ -84,11 +94,14 @@ class ShareStore:
         with self._database.writing() as session:
             session.execute(update(ShareRow).where(*conditions).values(**values))
 
-    def _list(self, *conditions: ColumnElement[bool]) -> tuple[ShareRecord, ...]:
-        query = select(ShareRow, UserRow).outerjoin(UserRow, UserRow.id == ShareRow.officer_id)
+    def _list(self, *conditions: ColumnElement[bool], deleted: bool = False) -> tuple[ShareRecord, ...]:
+        gone = or_(*(column.in_(numbers) for column, numbers in _DELETED.items()))
+        gone = func.coalesce(gone, false())  # without an audit, "is it among them" is NULL
+        query = select(ShareRow, UserRow, gone).outerjoin(UserRow, UserRow.id == ShareRow.officer_id)
+        hidden = [] if deleted else [~gone]
         with self._database.reading() as session:
-            rows = session.execute(query.where(*conditions).order_by(ShareRow.id.desc()))
-            return tuple(_share(row, officer) for row, officer in rows)
+            rows = session.execute(query.where(*conditions, *hidden).order_by(ShareRow.id.desc()))
+            return tuple(_share(row, officer, is_deleted=bool(off)) for row, officer, off in rows)
 
 
 class RemarkStore:
@@ -131,6 +144,6 @@ class RemarkStore:
             return tuple(record_of(RemarkRecord, row) for row in session.scalars(query.order_by(RemarkRow.id)))
 
 
-def _share(row: ShareRow, officer: UserRow | None) -> ShareRecord:
+def _share(row: ShareRow, officer: UserRow | None, *, is_deleted: bool = False) -> ShareRecord:
     name = None if officer is None else officer.name
-    return record_of(ShareRecord, row, has_link=row.token_sha256 is not None, officer=name)
+    return record_of(ShareRecord, row, has_link=row.token_sha256 is not None, officer=name, is_deleted=is_deleted)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from facepriv.errors import UnknownNameError
+from facepriv.errors import DeletedError, UnknownNameError
 from facepriv.presentation.formats import plain
 
 LONGEST = 10
@@ -37,6 +37,11 @@ class Choice:
         known = {text: number for text, number in numbers.items() if self._exists(number)}
         self._choose(list(dict.fromkeys(known.values())))
         unknown = [text for text in texts if text not in known]
+        for text in [text for text in unknown if text in numbers]:
+            deleted = self._deleted(numbers[text])
+            if deleted:
+                st.warning(plain(deleted), icon=":material/delete:")
+                unknown.remove(text)
         if unknown:
             st.warning(f"There is no {self.parameter} {plain(', '.join(unknown))}; choose one from the list.")
 
@@ -68,6 +73,16 @@ class Choice:
     @property
     def _seen(self) -> str:
         return f"_address_{self.key}"
+
+    def _deleted(self, number: int) -> str:
+        """Say until when something can be restored, if it was deleted; else nothing."""
+        try:
+            self.get(number)
+        except DeletedError as error:
+            return str(error)
+        except UnknownNameError:
+            return ""
+        return ""
 
     def _exists(self, number: int) -> bool:
         try:

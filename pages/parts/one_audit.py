@@ -17,7 +17,7 @@ from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
 from parts import progress, report, share, verdict, work_log
-from parts.deletion import offer_work
+from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_rows
 
@@ -55,11 +55,11 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
         work_log.show(store, audit.job_id)
     with st.expander("Spec: everything needed to repeat the audit", icon=":material/description:"):
         st.json(audit.spec.model_dump(mode="json"), expanded=1)
-    offer_work(
+    offer_discard(
         "audit",
         audit.id,
-        f"This deletes audit {audit.id} and its figures. Its measurements stay available to other audits until the "
-        "data set or the run is deleted. It cannot be undone.",
+        "Deletes this audit and its figures, and ends their shares. Its measurements stay available to other audits "
+        "until the data set or the run is deleted.",
         forget,
     )
 

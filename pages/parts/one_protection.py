@@ -18,7 +18,7 @@ from facepriv.services.protections.keeping import KeptSet, keep_protected
 from facepriv.store import ProtectionRecord, Store
 from facepriv.wording import count, duration, match_rate
 from parts import progress, report, verdict, work_log
-from parts.deletion import offer_work
+from parts.deletion import offer_protection
 from parts.downloads import file_name, offer_result
 from parts.figures import show_figure, show_metric, show_rows
 from parts.release import list_releases
@@ -60,7 +60,7 @@ def show(store: Store, trial: ProtectionRecord, forget: Callable[[], None]) -> N
     with st.expander("Spec: everything needed to repeat the trial", icon=":material/description:"):
         st.json(trial.spec.model_dump(mode="json"), expanded=1)
     warning = f"This deletes protection {trial.id} and its figures; the template set stays. It cannot be undone."
-    offer_work("protection", trial.id, warning, forget)
+    offer_protection(trial.id, warning, forget)
 
 
 def show_result(trial: ProtectionRecord, result: ProtectionResult) -> None:

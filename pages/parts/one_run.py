@@ -23,7 +23,7 @@ from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, duration, match_rate, percent
 from parts import comparing, progress, report, run_images, share, work_log
-from parts.deletion import offer_work
+from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_pages, show_rows
 from parts.parameters import help_of
@@ -273,5 +273,5 @@ def spec_and_deletion(run: RunRecord, forget: Callable[[], None]) -> None:
             document[field] = [*document[field][:SPEC_IMAGES_SHOWN], f"… and {left:,} more, in the download"]
     st.json(document, expanded=1)
     st.subheader("Delete")
-    warning = f"This deletes run {run.id}, its figures and its perturbed images from this machine. It cannot be undone."
-    offer_work("run", run.id, warning, forget)
+    goes = "Deletes this run with its figures, its perturbed images and its audits, and ends their shares."
+    offer_discard("run", run.id, goes, forget)

@@ -1,4 +1,4 @@
-"""`facepriv runs`, `show`, `schema`, `cancel` and `delete` as a user meets them."""
+"""`facepriv runs`, `show`, `schema`, `cancel`, `delete` and `restore` as a user meets them."""
 
 from __future__ import annotations
 
@@ -58,10 +58,20 @@ def test_deleting_and_cancelling(empty, tmp_path):
     assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
     assert_usage(empty("delete", "--yes"))
     assert_usage(empty("delete", "two", "--run", run))
-    assert empty("delete", "--run", run, "--yes").out == f"Deleted run {run}.\n"
+    deleted = empty("delete", "--run", run)
+    assert deleted.out.startswith(f"Deleted run {run}. Until ")
+    assert deleted.out.endswith(f"facepriv restore --run {run}\n")
+    assert_one_sentence(empty("show", run), f"Run {run} was deleted by ")
+    assert f"run {run}" in empty("restore").out
+    assert empty("restore", "--run", run).out == f"Restored run {run}.\n"
+    assert empty("restore").out == "Nothing that was deleted can be restored.\n"
+    assert empty("delete", "--run", run, "--now", "--yes").out == f"Deleted run {run} for good.\n"
+    assert_one_sentence(empty("restore", "--run", run), "There is no run")
     assert any((empty.home / "artifacts").rglob("*.png"))
     with open_store(Settings(home=empty.home)) as store:
-        assert {line.action for line in store.access.list()} >= {"run-cancelled", "run-deleted"}
+        actions = [line.action for line in store.access.list()]
+    assert {*actions} >= {"run-cancelled", "run-restored"}
+    assert actions.count("run-deleted") == 2
 
 
 def test_schema(empty, tmp_path):

@@ -223,12 +223,17 @@ def test_download_has_a_name_of_its_own(audited, visit):
     assert first.proto.url != second.proto.url
 
 
-def test_audit_is_deleted_after_asking(audited, visit):
+def test_audit_is_deleted_and_comes_back(audited, visit, said):
     app = visit("audit", audit="1")
     app.button("delete-audit-1").click().run()
-    app.button("delete-audit-1-confirmed").click().run()
     assert not app.exception
     assert not opened(app)
     with open_store(audited) as store:
         assert [audit.id for audit in store.audits.list()] == [2]
         assert store.access.list(action="audit-deleted")[0].subject == "audit 1"
+    assert "Deleted audit 1. You can restore it for 24 hours." in said(app)
+    app.button("undo-deletion").click().run()
+    assert not app.exception
+    assert "Deleted audit 1" not in said(app)
+    with open_store(audited) as store:
+        assert [audit.id for audit in store.audits.list()] == [2, 1]

@@ -234,16 +234,28 @@ def test_cancelled_run_has_no_result(filled, visit):
     assert not app.metric
 
 
-def test_run_is_deleted_after_asking(filled, visit):
+def test_a_deleted_run_is_named_by_its_address_and_can_be_restored_or_erased(filled, visit, said):
     app = visit("runs", run="2")
     app.button("delete-run-2").click().run()
-    with open_store(filled) as store:
-        assert store.runs.count() == 2
-    app.button("delete-run-2-confirmed").click().run()
     assert not app.exception
     assert not app.header
+    assert "Deleted run 2. You can restore it for 24 hours." in said(app)
     with open_store(filled) as store:
         assert [run.id for run in store.runs.list()] == [1]
+    app = visit("runs", run="2")
+    assert app.warning[0].value.startswith("Run 2 was deleted by local; it can be restored until ")
+    app.button("restore-run-2").click().run()
+    with open_store(filled) as store:
+        assert store.runs.count() == 2
+    app = visit("runs", run="2")
+    app.button("delete-run-2").click().run()
+    app.button("erase-run-2").click().run()
+    app.button("erase-run-2-confirmed").click().run()
+    assert not app.exception
+    with open_store(filled) as store:
+        assert store.runs.count() == 1
+        assert store.access.list(action="run-deleted")[0].detail == "for good"
+    assert "There is no run 2" in visit("runs", run="2").warning[0].value
 
 
 def test_comparison(filled, visit):

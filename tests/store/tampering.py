@@ -16,6 +16,7 @@ from sqlalchemy import Column, ColumnElement, MetaData, Table, Text, column, del
 from sqlalchemy.orm import Session
 
 from facepriv.config import Settings
+from facepriv.store.backup import describe_tables
 from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow, Base, RunRow
 
@@ -43,6 +44,16 @@ def count_rows(settings: Settings, row: _Row) -> int:
     """Return how many rows a table has, those of unfinished imports included."""
     with opened(settings) as database, database.reading() as session:
         return session.scalar(select(func.count()).select_from(row)) or 0
+
+
+def every_row(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """Return every row of every table, in the order of the primary keys."""
+    with opened(settings) as database, database.reading() as session:
+        tables = describe_tables(session.connection())
+        return {
+            table.name: [dict(row) for row in session.execute(select(table).order_by(*table.primary_key)).mappings()]
+            for table in tables.sorted_tables
+        }
 
 
 def read_columns(settings: Settings, name: str, *columns: str) -> list[tuple[Any, ...]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import URL, delete, insert, select
+from sqlalchemy import URL, delete, insert
 from sqlalchemy.exc import DBAPIError
 
 from facepriv.config import Settings
@@ -21,6 +20,7 @@ from facepriv.store.rows import AccessRow
 from facepriv.types import Terms
 from tests.actors import ADA
 from tests.store.old_databases import write_stored_database
+from tests.store.tampering import every_row
 from tests.store_examples import claim_run, template_rows
 
 FIRST = "0001"
@@ -43,38 +43,28 @@ def stored(request: pytest.FixtureRequest, settings_for: Callable[..., Settings]
     return settings
 
 
-def everything(settings: Settings) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, in the order of the primary keys."""
-    database = Database(settings.database_url)
-    with database.reading() as session:
-        tables = describe_tables(session.connection())
-        found = {
-            table.name: [dict(row) for row in session.execute(select(table).order_by(*table.primary_key)).mappings()]
-            for table in tables.sorted_tables
-        }
-    database.close()
-    return found
-
-
 def test_the_stored_database_has_rows_in_every_table(stored: Settings) -> None:
-    assert [table for table, rows in everything(stored).items() if not rows] == []
+    assert [table for table, rows in every_row(stored).items() if not rows] == []
 
 
 def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
-    before = everything(stored)
+    before = every_row(stored)
     migrate.upgrade(stored.database_url)
-    after = everything(stored)
+    after = every_row(stored)
     assert sorted(after.keys() - before.keys()) == [
         "corrections",
         "doomed_files",
         "image_origins",
         "installation",
+        "job_figures",
+        "job_notes",
         "left_out",
         "protections",
         "releases",
         "studies",
         "study_runs",
         "template_sets",
+        "trash",
         "weights",
     ]
     for row in before["runs"]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
+from facepriv.services.jobs.deletion import empty_trash
 from facepriv.services.jobs.interrupted_purges import finish_purges
 from facepriv.services.jobs.kinds import kinds as registry
 from facepriv.services.jobs.kinds import kinds_of_workers
@@ -138,8 +139,12 @@ class _Worker:
         return jobs.claim(owner, kinds=anywhere, only=self.only, gone=gone) if anywhere else None
 
     def sweep(self) -> None:
-        """Remove what killed processes have left in temporary folders, and finish interrupted purges."""
+        """Remove what killed processes have left in temporary folders, and finish interrupted purges.
+
+        What was deleted a day ago goes for good.
+        """
         try:
+            empty_trash(self.store)
             remove_left_behind(self.store, self.settings)
             finish_purges(self.store, self.settings)
         except (FaceprivError, OSError) as error:

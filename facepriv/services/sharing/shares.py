@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from weakref import WeakKeyDictionary
 
-from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
+from facepriv.errors import BadInputError, DeletedError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page, to_page
 from facepriv.services.accounts.passwords import check_password, hash_password, is_password, limit_guessing
 from facepriv.services.sharing.report import MOST_FACES, NO_AUDIT, check_reportable, report_for
@@ -200,10 +200,13 @@ def dataset_of(store: Store, record: ShareRecord) -> DatasetRecord:
 
 def dataset_id_of(store: Store, record: ShareRecord | RemarkRecord) -> int | None:
     """Return the number of the data set that a share or a remark is about; None if its results are deleted."""
-    # From the summaries: specs and results may be long.
-    if record.run_id is not None:
-        return store.runs.summary(record.run_id).dataset_id
-    return None if record.audit_id is None else store.audits.summary(record.audit_id).dataset_id
+    try:
+        # From the summaries: specs and results may be long.
+        if record.run_id is not None:
+            return store.runs.summary(record.run_id).dataset_id
+        return None if record.audit_id is None else store.audits.summary(record.audit_id).dataset_id
+    except DeletedError:
+        return None
 
 
 def view_share(store: Store, record: ShareRecord, viewer: Actor) -> Page:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facepriv.config import Settings
-from facepriv.errors import BadInputError
+from facepriv.errors import BadInputError, DeletedError
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_id_of, share_of_officer
 from facepriv.store import RemarkRecord, ShareRecord, Store
@@ -124,8 +124,11 @@ def is_about(store: Store, sign_off: RemarkRecord) -> bool | None:
     """Return whether a sign-off is about the current results; None for a comment, or if they are deleted."""
     if sign_off.sha256 is None or (sign_off.run_id is None and sign_off.audit_id is None):
         return None
-    # If one of two results is deleted, the hash lacks it.
-    return result_sha256(store, sign_off.run_id, sign_off.audit_id) == sign_off.sha256
+    try:
+        # If one of two results is deleted, the hash lacks it.
+        return result_sha256(store, sign_off.run_id, sign_off.audit_id) == sign_off.sha256
+    except DeletedError:  # for now: it may be restored
+        return None
 
 
 def require_sign_off(store: Store, settings: Settings, run_ids: Sequence[int], audit_id: int | None = None) -> None:

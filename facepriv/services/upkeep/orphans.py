@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facepriv.config import Settings
 from facepriv.scratch import FETCH, IMPORT, MODEL
+from facepriv.services.jobs.deletion import empty_trash
 from facepriv.services.jobs.interrupted_purges import finish_purges
 from facepriv.services.jobs.left_behind import find_left_behind, remove_left_behind
 from facepriv.store import Inventory, Store
@@ -54,10 +55,13 @@ def find_orphans(store: Store, settings: Settings) -> Collected:
 def collect_orphans(store: Store, settings: Settings, *, many: bool = False) -> Collected:
     """Delete what `find_orphans` finds, except what active work may need, and what interrupted imports left.
 
+    Runs and audits that were deleted a day ago go for good.
+
     Raises StoreError if a file cannot be deleted, or the artifacts are another database's, and TooManyUnusedError if
     more unused files were there than killed work leaves and not ``many`` may go.
     """
     store.ownership.require()
+    empty_trash(store)
     finish_purges(store, settings)
     store.datasets.collect_abandoned()
     before, left = store.take_inventory(), find_left_behind(store, settings)

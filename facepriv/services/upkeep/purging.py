@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from facepriv.config import Settings, get_settings
-from facepriv.errors import StoreError
+from facepriv.errors import DeletedError, StoreError
 from facepriv.services.datasets.import_jobs import close_import, imports_folder, list_imports
 from facepriv.services.jobs.interrupted_purges import DATASET_PURGED, PURGE_UNFINISHED, finish_purges, purging
 from facepriv.services.jobs.left_behind import remove_left_behind
@@ -279,14 +279,15 @@ def _stop_work(store: Store, dataset_id: int) -> None:
     """Cancel all work on the data set, including waiting jobs, and wait until no worker holds any of it."""
     holdings = store.datasets.holdings(dataset_id)
     # Studies first: a study whose run is cancelled goes on with the next.
-    jobs = [
-        *map(store.studies.job_id, holdings.studies),
-        *map(store.runs.job_id, holdings.runs),
-        *map(store.audits.job_id, holdings.audits),
-        *map(store.protections.job_id, holdings.protections),
-    ]
-    for job_id in jobs:
-        store.jobs.cancel(job_id)
+    for table, numbers in (
+        (store.studies, holdings.studies),
+        (store.runs, holdings.runs),
+        (store.audits, holdings.audits),
+        (store.protections, holdings.protections),
+    ):
+        for number in numbers:
+            with suppress(DeletedError):  # no worker has what was deleted
+                store.jobs.cancel(table.job_id(number))
     end = time.monotonic() + WAIT_SECONDS
     while busy := store.datasets.holdings(dataset_id).busy:
         if time.monotonic() > end:

@@ -18,6 +18,7 @@ from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.accounts.passwords import WINDOW
 from facepriv.services.accounts.users import set_disabled, set_role
+from facepriv.services.jobs.deletion import discard, restore
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing import shares
 from facepriv.services.sharing.report import report_for
@@ -41,6 +42,7 @@ from facepriv.services.sharing.shares import (
     view_as_officer,
     view_share,
 )
+from facepriv.services.sharing.signing_off import datasheet_changed_since, is_about, remark
 from facepriv.store import ShareRecord, Store
 from facepriv.store.rows import ShareRow
 from facepriv.wording import percent
@@ -103,6 +105,25 @@ def test_a_link_finds_what_was_shared(shop: Store, run_id: int) -> None:
         assert image.name not in page
         assert image.source_sha256 not in page
     assert shared.token not in page
+
+
+def test_a_deleted_run_is_shown_to_nobody_until_it_is_restored(shop: Store, run_id: int) -> None:
+    ada = shop.users.get("ada")
+    shared = put(shop, run_id=run_id, officer="ada")
+    page = page_of(shop, shared).html
+    decision = remark(shop, shared.share.id, "", decision="accepted", officer="ada")
+    discard(shop, "run", run_id, EVE)
+    with pytest.raises(NotAllowedError, match=re.escape(OVER)):
+        page_of(shop, shared)
+    with pytest.raises(UnknownNameError):
+        view_as_officer(shop, shared.share.id, "ada")
+    assert shared_with(shop, "ada") == shop.shares.list(officer_id=ada.id) == ()
+    assert is_about(shop, decision) is None, "as of results that are deleted"
+    assert not datasheet_changed_since(shop, decision)
+    restore(shop, "run", run_id, EVE)
+    assert page_of(shop, shared).html == page
+    assert is_about(shop, decision) is True
+    assert [one.id for one in shared_with(shop, "ada")] == [shared.share.id]
 
 
 def test_repeated_views_are_summed_up_and_cost_one_page(

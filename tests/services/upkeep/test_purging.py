@@ -22,6 +22,7 @@ from facepriv.schemas.requests import DemoSource, ImportRequest
 from facepriv.schemas.runs import LearnFrom
 from facepriv.scratch import IMPORT, temporary_folder
 from facepriv.services.datasets.import_jobs import KIND, list_imports
+from facepriv.services.jobs.deletion import discard, list_deleted
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.upkeep.orphans import collect_orphans
@@ -41,10 +42,12 @@ from facepriv.store.rows import (
     RunRow,
     RunSourceRow,
     ShareRow,
+    TrashRow,
 )
+from facepriv.store.trash import RESTORABLE_FOR
 from facepriv.types import Actor
 from tests.actors import ADA, EVE
-from tests.store.tampering import count_rows
+from tests.store.tampering import count_rows, set_columns
 from tests.store_examples import (
     audit_spec,
     contents_of,
@@ -137,6 +140,37 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
     assert line.detail == "3 images, 3 runs, 2 audits; 0 files of 5 left"
     with pytest.raises(UnknownNameError, match="no data set"):
         purge(store, settings, mine.id, actor=ADA)
+
+
+def test_what_was_deleted_before_goes_too_without_delay(store: Store, settings: Settings):
+    """Nothing of a person waits for a day because somebody deleted a run of them the moment before."""
+    mine = create(store, "mine", put_images(store, b"one", b"two", b"of both"))
+    theirs = create(store, "theirs", put_images(store, b"of both", b"theirs"))
+    runs, audits = derive_from(store, mine, theirs)
+    for run in runs:
+        discard(store, "run", run, ADA)
+    discard(store, "audit", audits[0], ADA)
+    assert list(plan_purge(store, mine.id).runs) == runs
+    report = purge(store, settings, mine.id, actor=ADA, cancel=True)
+    assert report.complete
+    assert (report.runs, report.audits, len(report.remaining)) == (3, 2, 0)
+    assert contents_of(store) == {b"of both", b"theirs"}
+    left = {row: count for row in (*HELD, TrashRow) if (count := count_rows(settings, row))}
+    assert left == {ImageRow: 2, MeasureRow: 1}
+    assert list_deleted(store) == ()
+
+
+def test_a_day_after_its_deletion_a_run_goes_with_its_files(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one", b"two"))
+    run = store.runs.create(spec_for(store, mine))
+    work_on(store, run, b"perturbed")
+    discard(store, "run", run, ADA)
+    collect_orphans(store, settings)
+    assert contents_of(store) == {b"one", b"two", b"perturbed"}
+    set_columns(settings, TrashRow, deleted_at=datetime.now(UTC) - RESTORABLE_FOR)
+    collect_orphans(store, settings)
+    assert contents_of(store) == {b"one", b"two"}
+    assert count_rows(settings, RunRow) == 0
 
 
 def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings):
