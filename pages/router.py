@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+import facepriv
 from facepriv.presentation.help_texts import LABEL_NOTE, ROLE_TITLES
 from facepriv.store import Store
 from parts.shell import EVERYBODY, me, record_view, with_store
@@ -29,7 +30,9 @@ EVERYBODYS = {"account": ("Account", ":material/account_circle:")}
 here = urlsplit(st.context.url or "")
 # By its own address: Streamlit would otherwise serve it beside faces, or fetch one from elsewhere.
 sign = f"{here.scheme}://{here.netloc}/assets/mark.svg" if here.netloc else None
-st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide")
+# Streamlit shows its menu, which holds the choice of theme, only if a page adds something to it.
+ABOUT = f"facepriv {facepriv.__version__} measures how much gender a face database reveals, and hides it."
+st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide", menu_items={"About": ABOUT})
 
 
 def show(store: Store) -> None:

@@ -41,7 +41,7 @@ def class_balance(counts: Mapping[str, int]) -> go.Figure:
         )
     figure.update_xaxes(title_text="images", rangemode="tozero", range=[0, max([*counts.values(), 1]) * 1.4])
     figure.update_yaxes(title_text="label", autorange="reversed", type="category")
-    figure = style.finish(figure, height=110 + 36 * max(len(counts), 1))
+    figure = style.finish(figure, height=110 + 36 * max(len(counts), 1), top=10)
     # Grid lines would strike the numbers out.
     figure.update_xaxes(showgrid=False).update_yaxes(showgrid=False)
-    return figure.update_layout(showlegend=False, margin={"t": 10})
+    return figure.update_layout(showlegend=False)

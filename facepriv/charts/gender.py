@@ -109,4 +109,4 @@ def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go
         figure.add_vline(x=0, line=style.rule(), row=row, col=1)
     figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
     figure.update_yaxes(title_text="images", rangemode="tozero")
-    return style.finish(figure, height=500).update_layout(margin_t=80)
+    return style.finish(figure, height=500, top=80)

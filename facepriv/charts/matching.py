@@ -54,7 +54,7 @@ def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
     figure.update_xaxes(title_text="similarity score (higher = more similar)", row=2, col=1)
     figure.update_yaxes(title_text="proportion of comparisons", tickformat=".0%", rangemode="tozero")
     # Room for a legend of two lines above the first title.
-    return style.finish(figure, height=550).update_layout(margin_t=90)
+    return style.finish(figure, height=550, top=90)
 
 
 def roc(phases: MatchingPhases, matcher: str) -> go.Figure:

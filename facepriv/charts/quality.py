@@ -64,7 +64,7 @@ def images_per_subject(histogram: Histogram) -> go.Figure:
     )
     figure.update_xaxes(title_text="images per subject", type="category")
     figure.update_yaxes(title_text="subjects", rangemode="tozero")
-    return style.finish(figure, height=280).update_layout(showlegend=False, margin={"t": 20})
+    return style.finish(figure, height=280, top=20).update_layout(showlegend=False)
 
 
 def inter_eye_distances(distances: InterEyeDistance) -> go.Figure:
@@ -85,4 +85,4 @@ def inter_eye_distances(distances: InterEyeDistance) -> go.Figure:
         figure.add_vline(x=limit, line=line, annotation_text=f"{limit:.0f}", annotation_position="top")
     figure.update_xaxes(title_text="inter-eye distance in pixels", rangemode="tozero")
     figure.update_yaxes(title_text="images", rangemode="tozero")
-    return style.finish(figure, height=300).update_layout(showlegend=False, margin={"t": 30})
+    return style.finish(figure, height=300, top=30).update_layout(showlegend=False)

@@ -116,7 +116,7 @@ def rocs(comparison: Reproduction) -> go.Figure | None:
     figure.update_xaxes(title_text="FMR: impostors accepted", type="log", dtick=1, tickformat=".5~%")
     figure.update_yaxes(tickformat=".0%", range=[-0.02, 1.02])
     figure.update_yaxes(title_text="TMR: genuine accepted", col=1)
-    return style.finish(figure, height=460).update_layout(margin_t=110)
+    return style.finish(figure, height=460, top=110)
 
 
 def _name(experiment: Experiment, phase: MatchPhase) -> str:

@@ -25,6 +25,8 @@ HATCH = "rgba(255, 255, 255, 0.8)"
 CLEAR = "rgba(0, 0, 0, 0)"
 SMALLEST = 10
 """Size of text below which it is left out."""
+TOOLBAR = 34
+"""Height in pixels of the strip above a figure that only its toolbar may lie on."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,27 @@ MALE_LOOK, FEMALE_LOOK = Look(BLUE), Look(ORANGE, hatch="/")
 GENUINE_LOOK, IMPOSTOR_LOOK = Look(GREEN), Look(PURPLE, hatch="/")
 
 
-def finish(figure: go.Figure, *, height: int) -> go.Figure:
-    """Return a figure the common look: clear backgrounds, faint grid, legend above the plot."""
+def finish(figure: go.Figure, *, height: int, top: int = 60) -> go.Figure:
+    """Return a figure the common look: clear backgrounds, faint grid, legend above the plot, toolbar above the legend.
+
+    ``height`` is that of the figure, ``top`` the room above its plot for legend and titles, both without the toolbar.
+    """
+    whole = height + TOOLBAR
     figure.update_layout(
-        height=height,
+        height=whole,
         # Figures on bars that are too narrow for them are in the table beside.
         uniformtext={"minsize": SMALLEST, "mode": "hide"},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
-        margin={"l": 70, "r": 20, "t": 60, "b": 60},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"},
+        margin={"l": 70, "r": 20, "t": top + TOOLBAR, "b": 60},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1 - TOOLBAR / whole,
+            "yref": "container",
+            "yanchor": "top",
+        },
         hoverlabel={"namelength": -1},
     )
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": NEUTRAL, "automargin": True}

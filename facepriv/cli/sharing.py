@@ -42,6 +42,10 @@ def report(
         Path | None,
         typer.Option(callback=file_target, help="Write one HTML file; it works offline and prints well."),
     ] = None,
+    pdf: Annotated[
+        Path | None,
+        typer.Option(callback=file_target, help="Write one PDF, printed by a Chromium or Chrome of this machine."),
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write each table as CSV into this folder.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Write each figure into this folder.")] = None,
     format: Annotated[str, typer.Option(help="Format of the figures: svg or png.")] = "svg",
@@ -57,8 +61,10 @@ def report(
 
     if format not in ("svg", "png"):
         raise typer.BadParameter(f"--format must be svg or png, got {format}.")
-    if not any((html, csv, figures, json_file)):
-        raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER, --figures FOLDER or --json FILE.")
+    if not any((html, pdf, csv, figures, json_file)):
+        raise typer.BadParameter(
+            "Say what to write: --html FILE, --pdf FILE, --csv FOLDER, --figures FOLDER or --json FILE."
+        )
     if protection is not None and (run, audit, faces) != (None, None, 0):
         raise typer.BadParameter("A report is of a run, of an audit or of a protection; a protection has no faces.")
     if (run, audit, protection) == (None, None, None):
@@ -72,6 +78,7 @@ def report(
             protection_id=protection,
             faces=faces,
             html=html,
+            pdf=pdf,
             csv=csv,
             figures=figures,
             format="svg" if format == "svg" else "png",

@@ -117,6 +117,7 @@ def method_section(spec: RunSpec, result: RunResult) -> Section:
     return Section(
         "What was done to them",
         (
+            Text(run_sentences.aim(spec)),
             Table("method", "", _pairs(rows)),
             Table("quality", "Change of the images", run_tables.quality_rows(result)),
             Table("effort", "Effort", run_tables.effort_rows(result)),

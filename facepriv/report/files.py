@@ -13,6 +13,7 @@ from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.exported_files import open_private, write_table
 from facepriv.report.document import Report, Table
 from facepriv.report.html import WIDTH, for_paper, to_html
+from facepriv.report.pdf import to_pdf
 
 ImageFormat = Literal["svg", "png"]
 
@@ -25,6 +26,16 @@ def write_page(report: Report, file: Path) -> None:
     page = to_html(report)
     with _writing(file), open_private(file, encoding="utf-8") as stream:
         stream.write(page)
+
+
+def write_pdf(report: Report, file: Path) -> None:
+    """Write a report as one PDF that only its owner can read, printed as `to_pdf` does.
+
+    Raise BadInputError, with code ``cannot-write``, if it cannot be written.
+    """
+    printed = to_pdf(to_html(report))
+    with _writing(file), open_private(file, "wb") as stream:
+        stream.write(printed)
 
 
 def to_csv(table: Table) -> str:

@@ -19,8 +19,10 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 INK, LINES = "#1d1d1b", "#e0e0dc"
 WIDTH = 1000
 """Width of figures written as files, pixels."""
-SHORT = 24
+SHORT = 28
 """Characters from which a cell may be broken into lines."""
+WHOLE = 12
+"""Rows up to which a table stands on one page of paper."""
 _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 _HERE = Path(__file__).parent
 
@@ -54,10 +56,11 @@ def to_page(report: Report, *, notice: str = "") -> Page:
 
     numbers = {id(figure): number for number, figure in enumerate(report.all_figures(), start=1)}
     library = get_plotlyjs() if numbers else ""
-    scripts = [library] if library else []
+    manner = (_HERE / "report.js").read_text(encoding="utf-8")
+    scripts = [library, manner] if library else [manner]
 
     def draw(figure: Figure) -> Markup:
-        drawn = for_paper(figure).to_html(
+        drawn = for_page(figure).to_html(
             full_html=False,
             include_plotlyjs=False,
             config={"displaylogo": False, "responsive": True},
@@ -75,7 +78,9 @@ def to_page(report: Report, *, notice: str = "") -> Page:
             policy=Markup(POLICY),  # noqa: S704 (our own words)
             style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
             script=Markup(library),  # noqa: S704 (plotly's own file)
+            manner=Markup(manner),  # noqa: S704 (our own file)
             SHORT=SHORT,
+            WHOLE=WHOLE,
             kind_of=lambda block: type(block).__name__,
             draw=draw,
             base64=_base64,
@@ -84,13 +89,16 @@ def to_page(report: Report, *, notice: str = "") -> Page:
     return Page(page, tuple(_base64(hashlib.sha256(script.encode("utf-8")).digest()) for script in scripts))
 
 
-def for_paper(figure: Figure) -> Any:
-    """Return a copy of a figure for a white page."""
+def for_page(figure: Figure) -> Any:
+    """Return a copy of a figure without a ground of its own, for a page whose style sets the colour of its text."""
     import plotly.graph_objects as go
 
-    return go.Figure(figure.figure).update_layout(
-        font={"color": INK, "size": 13}, paper_bgcolor="#fff", plot_bgcolor="#fff"
-    )
+    return go.Figure(figure.figure).update_layout(font={"color": INK, "size": 13})
+
+
+def for_paper(figure: Figure) -> Any:
+    """Return a copy of a figure for a white page."""
+    return for_page(figure).update_layout(paper_bgcolor="#fff", plot_bgcolor="#fff")
 
 
 def _base64(data: bytes) -> str:

@@ -20,8 +20,8 @@ HEADER, FIELD = "x-facepriv-key", "key"
 """Header of a request and field of a form with the key."""
 PROTOCOL = "facepriv."
 """What the key follows in the WebSocket's list of protocols, the only header of it that a page can set."""
-SCRIPT = b'<script src="/assets/page-key.js"></script>'
-"""Runs before Streamlit's own scripts, since they open the WebSocket."""
+SCRIPT = b'<script src="/assets/page-key.js"></script><script src="/assets/theme.js" data-switch></script>'
+"""Runs before Streamlit's own scripts, since they open the WebSocket and choose the theme."""
 _ROOT = b'<div id="root">'
 """What only Streamlit's page has, and none of the server's own."""
 _TICKETS = secrets.token_bytes()

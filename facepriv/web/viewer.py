@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from facepriv.web.pages import ASSETS, render
 
 Point = tuple[float, float]
-Theme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,11 @@ class PairView:
     """Edges, x and y in pixels, pixel centres at whole numbers."""
 
 
-def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
-    """Return the page, the same for equal views; without a theme the browser's preference decides."""
+def viewer_page(view: PairView) -> bytes:
+    """Return the page, the same for equal views; it takes the dashboard's theme from where the browser keeps that."""
     # A pixel's centre is half a pixel from its edge, where a drawing begins to count.
     lines = "".join(f"M{a + 0.5:.1f} {b + 0.5:.1f}L{c + 0.5:.1f} {d + 0.5:.1f}" for (a, b), (c, d) in view.mesh)
-    return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=lines).encode()
+    return render("viewer.html.j2", view=view, asset=asset, lines=lines).encode()
 
 
 @cache

@@ -102,4 +102,4 @@ def viewer(view: PairView) -> None:
     # What stands around the frame would keep the height given here.
     st.html("<style>.st-key-viewer > * {height: auto !important; flex: none !important}</style>")
     with st.container(key="viewer"):
-        st.iframe(address(viewer_page(view, st.context.theme.type), "viewers"), height=HEIGHT, alt=view.title)
+        st.iframe(address(viewer_page(view), "viewers"), height=HEIGHT, alt=view.title)

@@ -20,8 +20,6 @@ from parts.downloads import file_name
 from parts.shell import when_asked
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-INK = {"light": "#111111", "dark": "#fafafa"}
-"""Colour of a figure's text on a page of that kind: Streamlit's own is a grey with too little contrast."""
 
 
 def show_figure(figure: go.Figure, key: str, alt: str, of: str = "") -> None:
@@ -29,11 +27,6 @@ def show_figure(figure: go.Figure, key: str, alt: str, of: str = "") -> None:
 
     ``of`` tells the access log what the figure is about, e.g. ``run 3``; without it, ``key`` does.
     """
-    ink = INK.get(st.context.theme.type or "")
-    if ink is not None:
-        figure.update_layout(font_color=ink)
-        for update in (figure.update_xaxes, figure.update_yaxes):
-            update(tickfont_color=ink, title_font_color=ink)
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
 
     def numbers(store: Store, actor: Actor) -> str:

@@ -16,6 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from facepriv.config import Settings
+from facepriv.schemas.requests import RunRequest
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.runs.preparing import prepare_run
+from facepriv.store import open_store
+from tests.finished_run import start_run
+from tests.pages.conftest import audit_result, repeat_run, store_audit, work, write_faces
+from tests.study_examples import add_study, progress_of
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"
 START_SECONDS = 60
@@ -76,6 +85,30 @@ def chromium():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory) -> Settings:
+    """A small data set with two complete runs, and an audit of either kind."""
+    folder = tmp_path_factory.mktemp("filled")
+    settings = Settings(home=folder / "home", workers=1)
+    with open_store(settings) as store:
+        import_dataset(store, settings, write_faces(folder / "few"), name="few")
+        start_run(store, prepare_run(store, RunRequest(dataset="few", aim="guide")))
+        work(settings.home)
+        run = store.runs.get(1)
+        assert run.state == "complete", run.error
+        repeat_run(store, run, run.spec)
+        store_audit(store, audit_result("as-it-is"))
+        store_audit(store, audit_result("of-run"), run_id=1)
+    add_study(settings, progress_of())
+    return settings
+
+
+@pytest.fixture(scope="module")
+def filled_site(filled):
+    with serving(ROOT / "app.py", filled.home, FACEPRIV_AUTO_WORKER="false") as address:
+        yield address
 
 
 @pytest.fixture

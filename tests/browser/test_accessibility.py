@@ -6,20 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from facepriv.config import Settings
-from facepriv.schemas.requests import RunRequest
 from facepriv.services.accounts.users import add_user
-from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing.shares import share
 from facepriv.services.sharing.signing_off import remark
 from facepriv.store import open_store
 from tests.actors import ADA, TEST
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import settle
-from tests.finished_run import start_run
-from tests.pages.conftest import audit_result, repeat_run, store_audit, work, write_faces
-from tests.study_examples import add_study, progress_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -57,30 +50,6 @@ def axe() -> str:
 def empty_site(tmp_path_factory):
     home = tmp_path_factory.mktemp("empty") / "home"
     with serving(ROOT / "app.py", home, FACEPRIV_AUTO_WORKER="false") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory) -> Settings:
-    """A small data set with two complete runs, and an audit of either kind."""
-    folder = tmp_path_factory.mktemp("filled")
-    settings = Settings(home=folder / "home", workers=1)
-    with open_store(settings) as store:
-        import_dataset(store, settings, write_faces(folder / "few"), name="few")
-        start_run(store, prepare_run(store, RunRequest(dataset="few", aim="guide")))
-        work(settings.home)
-        run = store.runs.get(1)
-        assert run.state == "complete", run.error
-        repeat_run(store, run, run.spec)
-        store_audit(store, audit_result("as-it-is"))
-        store_audit(store, audit_result("of-run"), run_id=1)
-    add_study(settings, progress_of())
-    return settings
-
-
-@pytest.fixture(scope="module")
-def filled_site(filled):
-    with serving(ROOT / "app.py", filled.home, FACEPRIV_AUTO_WORKER="false") as address:
         yield address
 
 

@@ -41,17 +41,17 @@ def test_words_of_others_stay_words():
     assert odd.captions == [f"candidate {HOSTILE}"]
 
 
-def test_the_page_runs_no_script_but_the_own_file():
+def test_the_page_runs_no_script_but_the_own_files():
     page = viewer_page(view()).decode()
-    assert re.findall(r"<script[^>]*>[^<]*", page) == [f'<script src="{asset("viewer.js")}" defer>']
+    own = [f'<script src="{asset("theme.js")}">', f'<script src="{asset("viewer.js")}" defer>']
+    assert re.findall(r"<script[^>]*>[^<]*", page) == own
     assert not re.search(r"\son\w+=", page)
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_equal_views_are_equal_pages_and_a_theme_is_stated():
+def test_equal_views_are_equal_pages_that_follow_the_theme():
     assert viewer_page(view()) == viewer_page(view())
-    assert b"data-theme" not in viewer_page(view())
-    assert b'<html lang="en" data-theme="dark">' in viewer_page(view(), "dark")
+    assert asset("theme.js").encode() in viewer_page(view())
 
 
 def test_edges_run_between_pixel_centres():

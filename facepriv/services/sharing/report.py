@@ -19,11 +19,11 @@ from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.presentation import report_sections as sections
 from facepriv.presentation.findings import findings_of
-from facepriv.presentation.run_sentences import aim, headline
-from facepriv.presentation.run_tables import seed
+from facepriv.presentation.run_sentences import headline
+from facepriv.presentation.run_tables import aim_title, seed
 from facepriv.presentation.verdict import Verdict, recommendation, run_verdict
 from facepriv.report.document import Block, Gallery, Picture, Report, Section, Text, to_json
-from facepriv.report.files import ImageFormat, write_figures, write_page, write_tables
+from facepriv.report.files import ImageFormat, write_figures, write_page, write_pdf, write_tables
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.base import ModelRef
@@ -76,10 +76,10 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
         )
     run, result, audit = _complete_run(store, run_id, audit_id)
     leak = None if audit is None else audit.result
-    dataset = store.datasets.get(run.dataset_id)
+    dataset, aim = store.datasets.get(run.dataset_id), aim_title(run.spec)
     return Report(
         title=f"Gender privacy of {dataset.name}",
-        subtitle=f"{aim(run.spec)} Run {run.id}: {run.method} guided by "
+        subtitle=f"{aim[:1].upper()}{aim[1:]}. Run {run.id}: {run.method} guided by "
         f"{listed([guide.name for guide in run.spec.guides])}, {count(run.images, 'image')}; finished "
         f"{_day(run.finished_at)}.",
         **_first_page(
@@ -336,6 +336,7 @@ def write_report(
     protection_id: int | None = None,
     faces: int = 0,
     html: Path | None = None,
+    pdf: Path | None = None,
     csv: Path | None = None,
     figures: Path | None = None,
     format: ImageFormat = "svg",
@@ -351,8 +352,8 @@ def write_report(
         As for `report_of`.
     protection_id
         The trial of a protection to report, as `report_of_protection` does.
-    html
-        File for the page.
+    html, pdf
+        Files for the page, and for the page as it is printed.
     csv, figures
         Folders for tables and for figures of this format.
     actor
@@ -368,13 +369,16 @@ def write_report(
     UnknownNameError, BadInputError
         As `report_of` or `report_of_protection`; with code ``cannot-write`` where something cannot be written.
     ModelUnavailableError
-        If figures are asked for and there is nothing to draw them with.
+        If figures or a PDF are asked for and there is no browser to draw them.
     """
     report = _recorded(store, run_id, audit_id, protection_id, faces, actor)
     sentences = []
     if html is not None:
         write_page(report, html)
         sentences.append(f"Wrote the report to {html}; it works offline.")
+    if pdf is not None:
+        write_pdf(report, pdf)
+        sentences.append(f"Wrote the report to {pdf}.")
     if csv is not None:
         sentences.append(f"Wrote {count(len(write_tables(report, csv)), 'table')} to {csv}.")
     if figures is not None:
