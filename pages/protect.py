@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.charts.study import study_chart
 from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
-from facepriv.presentation.study_tables import candidate_rows, confirmation_rows, frontier_rows, time_left
-from facepriv.presentation.study_verdict import outcome_verdict, study_limits, study_sentences, study_symbol
+from facepriv.presentation.study_tables import candidate_rows, confirmation_rows, time_left
+from facepriv.presentation.study_verdict import study_limits, study_sentences, study_symbol
 from facepriv.schemas.requests import ATTACKER_AT_MOST, MATCHES_LOST, STUDY_FMR, StudyRequest
-from facepriv.schemas.studies import Release, Released, StudyDocument, StudyOutcome
+from facepriv.schemas.studies import Release, StudyDocument
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit
 from facepriv.services.studies.preparing import study_document
 from facepriv.store import Store
 from facepriv.wording import duration
-from parts import comparing, figures, parameters, progress
+from parts import figures, parameters, progress, study_frontier
 from parts.choice import Choice
 from parts.shell import me, with_store
 
@@ -25,8 +24,6 @@ LIST_MOST = 200
 TIMES = ("10m", "30m", "1h", "2h", "4h", "8h")
 RATES = {0.01: "1 %", 0.001: "0.1 %", 0.0001: "0.01 %"}
 RELEASES: dict[Release, str] = {"images": "Images", "templates": "Templates", "both": "Both"}
-YOURS = "yours"
-"""Parameter of the address that names the candidate somebody chose."""
 
 
 def show(store: Store) -> None:
@@ -141,70 +138,13 @@ def outcome(store: Store, document: StudyDocument) -> None:
         ensure_worker(get_settings())
         st.rerun()
     for released in dict.fromkeys(setting.released for setting in document.spec.settings):
-        along_the_frontier(document, released)
+        study_frontier.show(store, document, released)
     confirmed = confirmation_rows(document)
     if confirmed:
         st.subheader("On people who had no part in the search")
         figures.show_rows(confirmed)
     with st.expander("All candidates, and why some were given up", icon=":material/list:"):
         figures.show_rows(candidate_rows(document))
-
-
-def along_the_frontier(document: StudyDocument, released: Released) -> None:
-    """Show the figure and the frontier of images or templates, with a slider along it."""
-    best = sorted(
-        (each for each in document.outcomes if each.on_frontier and each.setting.released == released),
-        key=lambda each: (each.figures.lost.value or 0.0) if each.figures is not None else 0.0,
-    )
-    names = [each.candidate.name for each in best]
-    recommended = document.recommended.get(released)
-    chosen = recommended
-    if len(names) > 1:
-        asked = st.query_params.get(YOURS)
-        start = asked if asked in names else recommended if recommended in names else names[0]
-        chosen = st.select_slider(
-            "Along the frontier: fewer matches lost, or a weaker attacker",
-            names,
-            start,
-            key=f"yours-{document.study_id}-{released}",
-            format_func=plain,
-        )
-        if chosen != recommended or asked is not None:
-            st.query_params[YOURS] = chosen
-    figures.show_figure(
-        study_chart(document, released, chosen=chosen if chosen != recommended else None),
-        f"study-{document.study_id}-{released}",
-        f"Genuine matches lost against how often the strongest attacker is right, for each candidate ({released})",
-        f"study {document.study_id}",
-    )
-    left, right = st.columns(2, gap="large")
-    for box, title, name in ((left, "Recommended", recommended), (right, "Yours", chosen)):
-        if name is not None:
-            with box:
-                one_candidate(document, title, document.outcome(name))
-    figures.show_rows([row for row in frontier_rows(document) if _is_of(row["Candidate"], names, released)])
-
-
-def one_candidate(document: StudyDocument, title: str, found: StudyOutcome) -> None:
-    """Show the verdict on one candidate, with a link to its run: pairs before and after, all attackers."""
-    st.subheader(title)
-    st.markdown(f"**{plain(found.candidate.name)}**")
-    if found.figures is not None:
-        judged = outcome_verdict(found.figures, document.goal)
-        st.markdown(plain(f"{judged.symbol} {judged.sentence}"))
-    if found.run_id is not None:
-        comparing.link("Pairs before and after", found.run_id, icon=":material/compare:")
-    for audit in found.audit_ids:
-        st.page_link(
-            "audit.py",
-            label=f"All attackers (audit {audit})",
-            icon=":material/search_insights:",
-            query_params=[("audit", str(audit))],
-        )
-
-
-def _is_of(name: str, names: list[str], released: Released) -> bool:
-    return name.removeprefix("* ") in names or name.startswith(f"{released}, ")
 
 
 with_store(show)

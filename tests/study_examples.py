@@ -36,7 +36,13 @@ def figures_of(accuracy: float, lost: float, width: float = 0.05, people: int = 
 def spec_of(settings: int, rungs: int = 3, seconds: float = 1e9, templates: int = 0) -> StudySpec:
     """Settings of two candidates each, the second of which joins on the second rung."""
     all_settings = tuple(
-        StudySetting(name=f"s{i}", released="templates" if i < templates else "images", method="m", cost=i)
+        StudySetting(
+            name=f"s{i}",
+            released="templates" if i < templates else "images",
+            method="leace" if i < templates else "mixing",
+            guides=None if i < templates else ("dlib-gender",),
+            cost=i,
+        )
         for i in range(settings)
     )
     return StudySpec(

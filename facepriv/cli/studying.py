@@ -15,6 +15,7 @@ from facepriv.schemas.requests import StudyRequest
 
 if TYPE_CHECKING:
     from facepriv.schemas.studies import StudyDocument
+    from facepriv.services.studies.applying import Applied
 
 studies = typer.Typer(help="List studies; show, stop, resume or delete one.", no_args_is_help=False)
 Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the study.")]
@@ -75,6 +76,50 @@ def show(number: Number, full: Full = False, json_file: JsonFile = None) -> None
     """Show a study: verdict, frontier, confirmation; of one that is not complete, what was found so far."""
     with opened_store() as (store, _):
         _show(store, number, json_file, full)
+
+
+@studies.command()
+def apply(
+    number: Number,
+    candidate: Annotated[
+        str | None, typer.Option(help="Name of the candidate, as the tables say it. Default: what is recommended.")
+    ] = None,
+    no_wait: NoWait = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Change all images by a candidate of a study and audit them, or protect all templates; then release them."""
+    from facepriv.services.studies.applying import apply_candidate, choose_candidates, find_applied
+
+    with opened_store() as (store, settings):
+        study = store.studies.get(number)
+        chosen = choose_candidates(study, candidate)
+        done = []
+        for each in chosen:
+            say(f"Applying {each.name} to the whole of {study.spec.dataset.name}.")
+            applied = apply_candidate(store, settings, study.spec, each, get_actor())
+            for noun, job in applied.jobs:
+                if no_wait:
+                    say_under_way(noun, job, "waiting")
+                else:
+                    follow_to_end(store, settings, noun, job)
+            if not no_wait:
+                applied = find_applied(store, study.spec, each)
+                if applied.audit is not None:
+                    follow_to_end(store, settings, "audit", applied.audit.id, cancels=False)
+                    applied = find_applied(store, study.spec, each)
+                _show_applied(applied, each.p)
+            done.append(applied)
+        write_json(
+            json_file,
+            {
+                "schema": "facepriv.applied/1",
+                "study_id": number,
+                "candidates": [each.name for each in chosen],
+                "run_ids": [each.run.id for each in done if each.run is not None],
+                "audit_ids": [each.audit.id for each in done if each.audit is not None],
+                "protection_ids": [trial.id for each in done for trial in each.protections],
+            },
+        )
 
 
 @studies.command()
@@ -146,6 +191,24 @@ def _show(store: Any, number: int, json_file: Any, full: bool) -> None:
     show_study(document, full=full, left=time_left(store.studies.summary(number), document.spec.seconds))
     if json_file is not None:
         write_text(json_file, document.model_dump_json(by_alias=True, indent=2))
+
+
+def _show_applied(applied: Applied, p: float) -> None:
+    """Show the verdict on what applies a candidate to everything, and the command that releases it."""
+    from facepriv.presentation.verdict import trial_verdict
+    from facepriv.services.audits.verdicts import verdict_of_release
+
+    if applied.run is not None:
+        say(*verdict_of_release(applied.run, applied.audit, p).lines)
+        say(f"Release it with: facepriv release {applied.run.id} FOLDER")
+    for trial in applied.protections:
+        if trial.result is not None:
+            say(*trial_verdict(trial.result, trial.spec).lines)
+        limits = f"--most-accuracy {trial.spec.most_accuracy:g} --most-fnmr-loss {trial.spec.most_fnmr_loss:g}"
+        say(
+            f"Release them with: facepriv protect {trial.template_set_name} --method {trial.method} {limits} "
+            "--out FOLDER"
+        )
 
 
 def show_study(document: StudyDocument, *, full: bool = False, left: str = "") -> None:

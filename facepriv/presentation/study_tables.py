@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from facepriv.presentation.study_verdict import strongest_in_words
 from facepriv.schemas.figures import Interval
-from facepriv.schemas.studies import CandidateState, StudyFigures, StudyOutcome, StudyResult
+from facepriv.schemas.studies import CandidateState, StudyCandidate, StudyFigures, StudyOutcome, StudyResult
 from facepriv.store import StudySummary
 from facepriv.wording import duration, percent
 
@@ -23,14 +23,24 @@ STATES: dict[CandidateState, str] = {
 def frontier_rows(result: StudyResult) -> Rows:
     """Return the candidates that no other beats in both numbers, least loss first, and what is untouched."""
     rows = [_row(f"{released}, untouched", figures) for released, figures in result.untouched.items()]
-    best = [each for each in result.outcomes if each.on_frontier and each.figures is not None]
-    best.sort(key=lambda each: (each.setting.released, _lost(each), _accuracy(each)))
+    best = by_loss([each for each in result.outcomes if each.on_frontier and each.figures is not None])
     recommended = set(result.recommended.values())
     for each in best:
         assert each.figures is not None
         mark = "* " if each.candidate.name in recommended else ""
         rows.append(_row(mark + each.candidate.name, each.figures))
     return rows
+
+
+def by_loss(outcomes: Sequence[StudyOutcome]) -> list[StudyOutcome]:
+    """Return candidates with the least loss first, those of images before those of templates."""
+    return sorted(outcomes, key=lambda each: (each.setting.released, _lost(each), _accuracy(each), each.candidate.name))
+
+
+def title_of_share(candidate: StudyCandidate) -> str:
+    """Return what a candidate changes, such as ``50 % of images`` or ``75 % of people``."""
+    of = "" if candidate.p == 1.0 else " of images" if candidate.select_by == "image" else " of people"
+    return f"{percent(candidate.p, 0)}{of}"
 
 
 def candidate_rows(result: StudyResult) -> Rows:

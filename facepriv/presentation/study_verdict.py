@@ -54,6 +54,8 @@ def study_limits(spec: StudySpec) -> str:
         limits += not_tried(spec.attackers, attackers.names(), classifiers, most_people=spec.rungs[-1].people)
     if "templates" in released:
         limits += protection_findings.NOT_TRIED
+    if len(released) > 1:
+        limits.append("an attacker who holds both the images and the templates of the same people")
     return f"Not tried: {'; '.join(dict.fromkeys(limits))}."
 
 

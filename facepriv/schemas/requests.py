@@ -154,6 +154,15 @@ class RunRequest(Request):
         ge=0,
         description=SEED_HELP + ". With side=drawn, the seed is the key: by default a secret one is drawn",
     )
+    audit: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] | None = Field(
+        default=None,
+        description="Audit the run once it is complete, with this proportion of its images changed, 0 to 1, or auto "
+        "for the best one. Default: no audit",
+    )
+    audit_select_by: SelectBy = Field(
+        default="image",
+        description="For that audit: draw each image on its own, or each subject with all images",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -270,6 +270,11 @@ class JobStore:
             hold(session, job_id, owner)
             add_log_line(session, job_id, text, owner)
 
+    def add_line(self, job_id: int, text: str) -> None:
+        """Add a line to the log of a job that has ended."""
+        with self._database.writing() as session:
+            add_log_line(session, job_id, text)
+
     def progressed(self, job_id: int, owner: str) -> None:
         """Note that something was finished for good: losses are counted from zero again; raises LeaseLostError."""
         with self._database.writing() as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,12 +22,40 @@ from parts.shell import when_asked
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-def show_figure(figure: go.Figure, key: str, alt: str, of: str = "") -> None:
+def show_figure(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    of: str = "",
+    *,
+    on_point: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
     """Show a figure at the page's width, and offer its numbers; screen readers read ``alt``.
 
-    ``of`` tells the access log what the figure is about, e.g. ``run 3``; without it, ``key`` does.
+    ``of`` tells the access log what the figure is about, e.g. ``run 3``; without it, ``key`` does. ``on_point`` is
+    called with a mark that somebody clicked.
     """
+<<<<<<< HEAD
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
+=======
+    ink = INK.get(st.context.theme.type or "")
+    if ink is not None:
+        figure.update_layout(font_color=ink)
+        for update in (figure.update_xaxes, figure.update_yaxes):
+            update(tickfont_color=ink, title_font_color=ink)
+
+    def pick() -> None:
+        points = st.session_state[key].selection.points
+        if points and on_point is not None:
+            on_point(points[0])
+
+    if on_point is None:
+        st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
+    else:
+        st.plotly_chart(
+            figure, width="stretch", key=key, config=CONFIG, alt=alt, on_select=pick, selection_mode="points"
+        )
+>>>>>>> 0cf6b19 (A candidate of a study is applied to all images or templates in one step, its audit follows by itself; candidates are chosen along p and in the figure)
 
     def numbers(store: Store, actor: Actor) -> str:
         store.access.record(actor, "figure-downloaded", of or key, key if of else "")

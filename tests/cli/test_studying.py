@@ -85,3 +85,14 @@ def test_what_cannot_be_studied_is_told_in_one_sentence(empty: Terminal, words: 
     assert any(part in said.err for part in about.split("|"))
     with open_store(Settings(home=empty.home)) as store:
         assert store.studies.list() == ()
+
+
+def test_a_candidate_is_applied_to_everything(empty: Terminal) -> None:
+    add_study(empty, complete=True)
+    assert_one_sentence(empty("studies", "apply", 1, "--candidate", "s9, 100%"), "has no candidate 's9, 100%'")
+    said = empty("studies", "apply", 1, "--candidate", "s1, 50%", "--no-wait")
+    assert said.code == 0, said.err
+    assert "Applying s1, 50% to the whole of faces" in said.out
+    assert "Run 1 waits for a worker" in said.out
+    with open_store(Settings(home=empty.home)) as store:
+        assert store.runs.get(1).spec.method == "mixing"

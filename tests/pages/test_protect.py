@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import filelock
 import pytest
 
 from facepriv.store import open_store
+from facepriv.wording import percent
 from tests.study_examples import add_study, progress_of
 
 
@@ -53,6 +56,34 @@ def test_yours_is_in_the_address(no_worker, visit, said):
     assert app.query_params["yours"] == "s1, 100%"
     assert app.query_params["study"] in ("1", ["1"])
     assert "s0, 100%" in said(app), "what is recommended stays beside it"
+
+
+def test_yours_moves_along_p_and_may_lie_off_the_frontier(no_worker, visit, said):
+    add_study(no_worker, progress_of())
+    app = visit("protect", study="1", yours="s2, 100%")
+    assert app.select_slider("yours-1-images").value == "s2, 100%", "a mark that is not on the frontier was clicked"
+    assert "Yours" in said(app)
+    app = visit("protect", study="1", yours="s1, 100%")
+    shares = app.select_slider("yours-1-images-p")
+    assert list(shares.options) == [f"{percent(0.5, 0)} of images", percent(1.0, 0)]
+    shares.set_value("s1, 50%").run()
+    assert app.query_params["yours"] == "s1, 50%"
+    assert app.select_slider("yours-1-images").value == "s1, 50%"
+
+
+def test_what_is_chosen_is_applied_to_all_images(no_worker, visit, said):
+    add_study(no_worker, progress_of())
+    app = visit("protect", study="1", yours="s1, 50%")
+    app.button("apply-1-images").click().run()
+    assert not app.exception
+    assert not app.error, [each.value for each in app.error]
+    with open_store(no_worker) as store:
+        (run,) = store.runs.list(states=("waiting",))
+        request = json.loads(store.jobs.get(run.job_id).request)
+    assert (request["audit"], request["audit_select_by"], request["method"]) == (0.5, "image", "mixing")
+    assert "The audit follows by itself" in said(app)
+    app.button(f"cancel-run-{run.id}").click().run()
+    assert "apply-1-images" in {each.key for each in visit("protect", study="1").button}
 
 
 def test_a_goal_that_nothing_reaches_is_told_in_red_with_the_best_that_was_found(no_worker, visit):

@@ -6,6 +6,7 @@ that was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import TypeVar
@@ -28,9 +29,11 @@ from facepriv.measures.loaded_models import (
 )
 from facepriv.measures.stored_faces import StoredFace, faces_by_phase, perturbed_faces, untouched_faces, vector_rows
 from facepriv.perturb.registry import make_method
+from facepriv.schemas.requests import AuditRequest
 from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, LeasedPool, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
+from facepriv.services.jobs.submit import submit
 from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
@@ -46,7 +49,7 @@ from facepriv.services.runs.process import load_run
 from facepriv.services.runs.scores import Scores, compute_scores
 from facepriv.store.measures import Measured
 from facepriv.store.records import ImageRecord, RunImage
-from facepriv.types import GENDER
+from facepriv.types import GENDER, Actor
 
 LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
 EMBEDDING, SUMMING_UP = "embedding", "comparing"
@@ -80,6 +83,25 @@ class RunExecution(LeasedJob):
             raise
         result = self._sum_up(templates, scores)
         retry_while_busy(lambda: self.store.runs.finish(self.run.id, self.owner, result))
+        self._ask_for_audit()
+
+    def _ask_for_audit(self) -> None:
+        """Put the audit into the queue that was asked for together with the run, if one was."""
+        asked = json.loads(self.job.request)
+        if asked.get("audit") is None:
+            return
+        request = AuditRequest(
+            run=self.run.id,
+            p=asked["audit"],
+            select_by=asked["audit_select_by"],
+            classifiers=asked["classifiers"],
+            matchers=asked["matchers"],
+        )
+        try:
+            submit(self.store, self.settings, request, Actor(self.job.actor, self.job.origin), once=True)
+        except FaceprivError as error:
+            # The run is complete all the same; what the audit lacks is told where people look for it.
+            self.store.jobs.add_line(self.job_id, f"The audit that was asked for cannot be made: {error}")
 
     @cached_property
     def _gallery(self) -> Sequence[ImageRecord]:
