@@ -35,14 +35,6 @@ def show_figure(
     ``of`` tells the access log what the figure is about, e.g. ``run 3``; without it, ``key`` does. ``on_point`` is
     called with a mark that somebody clicked.
     """
-<<<<<<< HEAD
-    st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
-=======
-    ink = INK.get(st.context.theme.type or "")
-    if ink is not None:
-        figure.update_layout(font_color=ink)
-        for update in (figure.update_xaxes, figure.update_yaxes):
-            update(tickfont_color=ink, title_font_color=ink)
 
     def pick() -> None:
         points = st.session_state[key].selection.points
@@ -55,7 +47,6 @@ def show_figure(
         st.plotly_chart(
             figure, width="stretch", key=key, config=CONFIG, alt=alt, on_select=pick, selection_mode="points"
         )
->>>>>>> 0cf6b19 (A candidate of a study is applied to all images or templates in one step, its audit follows by itself; candidates are chosen along p and in the figure)
 
     def numbers(store: Store, actor: Actor) -> str:
         store.access.record(actor, "figure-downloaded", of or key, key if of else "")
