@@ -25,6 +25,7 @@ AUDITORS = {
     "access": ("Access log", ":material/history_edu:"),
 }
 OFFICERS = {"shared": ("Shared with you", ":material/inbox:")}
+HELP = {"help": ("Help", ":material/help:")}
 EVERYBODYS = {"account": ("Account", ":material/account_circle:")}
 
 here = urlsplit(st.context.url or "")
@@ -37,7 +38,8 @@ st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide", menu_it
 
 def show(store: Store) -> None:
     """Show the requested page if the user's role has it; record it if not."""
-    mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **(EVERYBODYS if me().session is not None else {})}
+    own = EVERYBODYS if me().session is not None else {}
+    mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **HELP, **own}
     first = next(iter(mine))
     page = st.navigation(
         [

@@ -27,6 +27,47 @@ NOT_PROTECTED = """
   unless you ask a run to do so; a classifier's answer about them may change as a side effect.
 """
 
+TOUR = """
+1. **Data.** Import images, or a zip archive, with a table of labels. You see what was recognised before anything is
+   written; *Quality* then shows doubtful labels and identities.
+2. **Measure.** An audit lets every attacker try on the images as they are. Its verdict stands first, on every page.
+3. **Protect.** Say how often the strongest attacker may be right, and how many genuine matches may be lost. A study
+   searches for what reaches that goal, and says plainly if nothing does.
+4. **Release.** Images are written out under a policy; the key that says which were changed stays with you.
+5. **Sign-off.** Share the results with a privacy officer, by account or by link. What they decide is kept with exactly
+   the results that they saw.
+"""
+OFFICERS_TOUR = """
+1. *Shared with you* lists the results that auditors shared with you. Each begins with one verdict: whether gender is
+   protected, and what that cost.
+2. Below the verdict stands what was **not tried**, and in the report a recommendation, the figures and a glossary.
+3. Under *Comments and sign-off* you accept, accept with conditions, or reject. You see once more what you sign before
+   it is sent; a sign-off covers exactly these results and cannot be changed later.
+"""
+SEEN_BY = (
+    {
+        "Who": "Auditors",
+        "See": "Everything: data sets, faces, runs, audits, policies, keys of releases, every share.",
+        "Never see": "–",
+    },
+    {
+        "Who": "Privacy officers",
+        "See": "The reports shared with them. Faces only if the auditor chose to show some.",
+        "Never see": "Data sets, other faces, names of people, keys, lists of which images were changed.",
+    },
+    {
+        "Who": "Whoever has a link",
+        "See": "One report, until the link expires or is revoked; with a passphrase if it has one.",
+        "Never see": "Anything else.",
+    },
+    {
+        "Who": "Recipients of a release",
+        "See": "The released images or templates.",
+        "Never see": "The key, and which images were changed.",
+    },
+)
+"""What each kind of reader sees, by column."""
+
 HELP = {
     "gender_error": "Proportion of images that the classifier assigns to the other gender than labelled. 50 % is as "
     "good as a coin toss. An error near 100 % protects nobody: an attacker simply reverses the classifier's answer.",

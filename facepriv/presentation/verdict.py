@@ -10,6 +10,7 @@ from typing import Literal
 
 from facepriv.presentation.attackers import attacker_in_words, template_attacker_in_words
 from facepriv.presentation.audit_tables import worst_loss
+from facepriv.presentation.glossary import link, term_for, with_links
 from facepriv.presentation.protection_findings import FMR, NOT_TRIED
 from facepriv.schemas.audits import AuditResult, ConditionName
 from facepriv.schemas.figures import GUESSING, MatchingPhases
@@ -317,12 +318,13 @@ def to_html(verdict: Verdict, lead: str = "", *, with_limits: bool = True) -> st
     ``lead`` says what it is about; without ``with_limits``, what was not tried is left to another verdict beside it.
     """
     about = f'<p class="about">{escape(lead)}</p>' if lead else ""
-    limits = f'<p class="limits">{escape(verdict.limits)}</p>' if verdict.limits and with_limits else ""
+    limits = f'<p class="limits">{with_links(verdict.limits)}</p>' if verdict.limits and with_limits else ""
     rest = " ".join(filter(None, [verdict.finding, verdict.cost]))
+    word = link(term_for(verdict.word), f"<strong>{escape(verdict.word)}:</strong>")
     return (
         f'<div class="facepriv-verdict {verdict.level}" role="group" aria-label="Verdict">{about}'
         f'<p class="outcome"><span class="symbol" aria-hidden="true">{verdict.symbol}</span> '
-        f"<strong>{escape(verdict.word)}:</strong> {escape(rest)}</p>{limits}</div>"
+        f"{word} {with_links(rest)}</p>{limits}</div>"
     )
 
 

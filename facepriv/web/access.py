@@ -39,12 +39,24 @@ OPEN = re.compile(
 OFFICERS = re.compile(
     # The pages of `pages/router.py` for officers, the resources of these pages, and what was shared with them.
     # Its browser side looks for the server below the page's address first.
-    r"/|/(shared|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
+    r"/|/(shared|help|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
 )
 NAMES = frozenset(
     (
         *("overview", "datasets", "audit", "protect", "templates", "perturb", "policy", "runs", "sharing", "models"),
-        *("access", "shared", "account", "login", "logout", "session", "share", "pictures", "releases", "assets"),
+        *(
+            "access",
+            "shared",
+            "help",
+            "account",
+            "login",
+            "logout",
+            "session",
+            "share",
+            "pictures",
+            "releases",
+            "assets",
+        ),
         *("component", "static", "media", "_stcore"),
     )
 )

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from facepriv.charts.data import figure_rows
 from facepriv.presentation.formats import plain
+from facepriv.presentation.glossary import find_term
 from facepriv.report.document import Table
 from facepriv.report.files import to_csv
 from facepriv.store import Store
@@ -71,10 +72,16 @@ def show_rows(rows: Sequence[dict[str, Any]], empty: str = "", *, markdown: Coll
     Cells may hold names of files and people, so only those of the columns in ``markdown`` are taken as Markdown.
     """
     if rows:
-        shown = [{plain(k): v if k in markdown else plain(str(v)) for k, v in row.items()} for row in rows]
+        shown = [{heading(k): v if k in markdown else plain(str(v)) for k, v in row.items()} for row in rows]
         st.table(pd.DataFrame(shown), hide_index=True, border="horizontal")
     elif empty:
         st.caption(empty)
+
+
+def heading(name: str) -> str:
+    """Return the heading of a column as Markdown; a term of the field leads to its meaning on the help page."""
+    term = find_term(name)
+    return plain(name) if term is None else f"[{plain(name)}]({term.address})"
 
 
 def show_pages(rows: Sequence[dict[str, Any]], each: int, key: str) -> None:

@@ -30,6 +30,7 @@ PAGES = [
     "/sharing",
     "/models",
     "/access",
+    "/help",
 ]
 DATASET_PARTS = ["Quality", "Data sheet", "Releases", "Left out and noted", "Delete"]
 RUN_PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
@@ -159,9 +160,10 @@ def test_signing_in_and_what_was_shared(page, axe, guarded_site):
     page.get_by_role("tab", name="Comments and sign-off").click()
     settle(page)
     found += faults(page, axe)
-    page.goto(address + "/account")
-    settle(page)
-    found += faults(page, axe)
+    for path in ("/account", "/help"):
+        page.goto(address + path)
+        settle(page)
+        found += faults(page, axe)
     page.goto(address + "/runs")
     found += faults(page, axe)
     page.context.clear_cookies()

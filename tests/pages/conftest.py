@@ -6,18 +6,21 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import filelock
 import PIL.Image
 import pytest
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Table
 
 import facepriv
 from facepriv.audit.attackers.registry import attackers
@@ -52,6 +55,18 @@ def own_main() -> Iterator[None]:
 def no_login(monkeypatch) -> None:
     """Pages are tried as on a dashboard without login; those that test roles turn it on again."""
     monkeypatch.setenv("FACEPRIV_LOGIN", "false")
+
+
+@pytest.fixture(autouse=True)
+def headings(monkeypatch) -> Callable[[Table], list[str]]:
+    """Let tests read the heads of columns as people do, without what they lead to; return them as they were sent."""
+    sent = Table.value.fget
+
+    def read(table: Table) -> Any:
+        return sent(table).rename(columns=lambda name: re.sub(r"\[(.*)\]\(/help#.*\)", r"\1", name))
+
+    monkeypatch.setattr(Table, "value", property(read))
+    return lambda table: list(sent(table).columns)
 
 
 def write_faces(folder: Path, *, subjects_each: int = SUBJECTS_EACH, images_each: int = 2) -> Path:

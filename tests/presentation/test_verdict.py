@@ -151,7 +151,8 @@ def test_as_html_the_sign_is_decoration_and_names_cannot_break_out() -> None:
     found = judge(0.9, 0.95, "<b>reads</b>", not_tried=["a & b"])
     page = to_html(found, "few <script>")
     assert page.startswith('<div class="facepriv-verdict exposed" role="group" aria-label="Verdict">')
-    assert '<span class="symbol" aria-hidden="true">✗</span> <strong>Not protected:</strong>' in page
+    assert '<span class="symbol" aria-hidden="true">✗</span> <a class="term" href="/help#not-protected"' in page
+    assert "<strong>Not protected:</strong></a>" in page
     assert "&lt;b&gt;reads&lt;/b&gt;" in page
     assert "few &lt;script&gt;" in page
     assert "a &amp; b" in page

@@ -95,7 +95,7 @@ def test_who_is_signed_in_comes_under_their_own_name(guarded, behind, sign_in, s
     assert session == str(identity.session) == str(store.sessions.of_user("ada")[0].id)
 
 
-@pytest.mark.parametrize("path", ["/", "/shared", "/account", "/shared/7", "/_stcore/stream", *OPEN])
+@pytest.mark.parametrize("path", ["/", "/shared", "/help", "/account", "/shared/7", "/_stcore/stream", *OPEN])
 def test_what_officers_have(path):
     assert may_have("officer", path)
 
