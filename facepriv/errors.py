@@ -57,6 +57,16 @@ class StorageFullError(StoreError):
     """There is no space left where something had to be written."""
 
 
+class SameJobError(FaceprivError, RuntimeError):
+    """Just what is asked for was asked for before, and is done or is to be: ``kind`` and ``number`` say which it is."""
+
+    code = "same-job"
+
+    def __init__(self, message: str, *, kind: str, number: int) -> None:
+        super().__init__(message)
+        self.kind, self.number = kind, number
+
+
 class CancelledError(FaceprivError, RuntimeError):
     """The user asked a run to stop."""
 

@@ -88,6 +88,27 @@ def duration(seconds: float) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
+def rough(seconds: float) -> str:
+    """Write a time span that is not known exactly: ``a few seconds``, ``about 40 s``, ``about 2 min 30 s``."""
+    if seconds < 8:
+        return "a few seconds"
+    step = 5 if seconds < 60 else 10 if seconds < 600 else 60 if seconds < 36000 else 600
+    return f"about {duration(round(seconds / step) * step)}"
+
+
+def some_time(low: float, high: float) -> str:
+    """Write a time span that is known roughly, in seconds: ``some 2 to 3 min``, ``about 1 h``, ``a few seconds``."""
+    if high < 10:
+        return "a few seconds"
+    unit, name = next((unit, name) for unit, name in ((3600.0, "h"), (60.0, "min"), (1.0, "s")) if high >= 1.5 * unit)
+    step = 10.0 if unit == 1.0 else 0.5 if high < 10 * unit and unit == 3600.0 else 1.0
+    least = max(step, round(low / unit / step) * step)
+    most = max(least, ceil(high / unit / step - 0.25) * step)
+    if most == least:
+        return f"about {most:g} {name}"
+    return f"some {least:g} to {most:g} {name}"
+
+
 def rate_of(rate: float, several: str = "images", one: str = "an image") -> str:
     """Write a speed: ``4.2 images/s``, or ``2.5 s an image`` where one takes longer than a second."""
     return f"{rate:.1f} {several}/s" if rate >= 1 else f"{1 / rate:.1f} s {one}"

@@ -16,17 +16,15 @@ from facepriv.schemas.fields import FieldDescription
 from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, Aim, RunRequest
 from facepriv.schemas.runs import is_key
 from facepriv.services.datasets.identities import why_not_matched
-from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit
 from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.learning import DEMO, FOLDS
 from facepriv.services.runs.methods import list_methods
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
-from facepriv.wording import count, duration
-from parts import carried, comparing, faces, other_attributes, parameters, progress
-from parts.shell import me, with_store
+from facepriv.wording import count
+from parts import faces, jobs, other_attributes, parameters, progress, starting
+from parts.shell import with_store
 
 KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
 BY_NAME = "method"
@@ -63,28 +61,13 @@ def show(store: Store) -> None:
 
 
 def watch(store: Store) -> None:
-    """Show the active runs, and the outcome of the run that this session started last."""
+    """Show the active runs."""
     active = progress.active(store.runs)
-    started = st.session_state.get("started_run")
-    if started is not None and started not in active:
-        ended(store, started)
     if active:
         st.header("Running")
         st.caption("You may close this page; the work continues.")
         progress.keep_worker()
         progress.follow("run", active)
-
-
-def ended(store: Store, run_id: int) -> None:
-    """Say how a run ended and where its results are."""
-    run = store.runs.get(run_id)
-    if run.state == "complete":
-        st.success(f"Run {run.id} is complete.", icon=":material/check_circle:")
-    elif run.state == "failed":
-        st.error(f"Run {run.id} failed: {plain(run.error or '')}", icon=":material/error:")
-    else:
-        st.warning(f"Run {run.id} was cancelled.", icon=":material/cancel:")
-    comparing.link(f"Open run {run.id}", run.id, icon=":material/arrow_forward:")
 
 
 def form(store: Store) -> None:
@@ -106,7 +89,7 @@ def form(store: Store) -> None:
     records = {record.id: record for record in store.datasets.list()}
     left, right = st.columns(2, gap="large")
     with left:
-        number = carried.select({number: record.name for number, record in records.items()}, key="run_dataset")
+        number = st.selectbox("Data set", list(records), format_func=lambda n: records[n].name, key="run_dataset")
         record, method = records[number], choose_method(aim)
         first, others = split_parameters(aim, method.name)
         values = parameters.ask(first, method.name, columns=max(1, len(first)))
@@ -232,15 +215,14 @@ def choose_teachers(records: dict[int, DatasetRecord], record: DatasetRecord) ->
 def launch(store: Store, request: RunRequest, images: int) -> None:
     """Show the estimate and the button that starts the run; ``images`` is the data set's number of images."""
     wanted = min(images, request.limit or images)
-    estimate = estimate_run(store, get_settings(), request, wanted)
-    st.write(
-        f"{count(wanted, 'image')}{' at most' if request.limit else ''}, about **{duration(estimate.seconds)}** on "
-        f"this machine ({estimate.basis})."
+    starting.promise(
+        lambda: estimate_run(store, get_settings(), request, wanted),
+        f"{count(wanted, 'image')}{' at most' if request.limit else ''}, ",
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        st.session_state["started_run"] = submit(store, get_settings(), request, me().actor).id
-        ensure_worker(get_settings())
-        st.rerun()
+        run = starting.start(store, request)
+        if run is not None:
+            jobs.open_page("run", run.id)
 
 
 def missing(models: list[ModelStatus]) -> None:

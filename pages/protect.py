@@ -12,11 +12,10 @@ from facepriv.schemas.requests import ATTACKER_AT_MOST, MATCHES_LOST, STUDY_FMR,
 from facepriv.schemas.studies import Release, StudyDocument
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit
 from facepriv.services.studies.preparing import study_document
 from facepriv.store import Store
 from facepriv.wording import duration
-from parts import carried, figures, parameters, progress, study_frontier
+from parts import figures, jobs, parameters, progress, starting, study_frontier
 from parts.choice import Choice
 from parts.shell import me, with_store
 
@@ -65,7 +64,7 @@ def show(store: Store) -> None:
 def form(store: Store, choice: Choice) -> None:
     """Ask the two questions, what is released and how much time there is, and start a study."""
     records = {record.id: record for record in store.datasets.list()}
-    dataset = carried.select({number: record.name for number, record in records.items()}, key="study_dataset")
+    dataset = st.selectbox("Data set", list(records), format_func=lambda n: plain(records[n].name), key="study_dataset")
     left, right = st.columns(2, gap="large")
     right_at_most = left.slider(
         "How often may the strongest attacker be right, of 100 times?",
@@ -108,14 +107,16 @@ def form(store: Store, choice: Choice) -> None:
             time=time,
             seed=seed,
         )
-        study = submit(store, get_settings(), request, me().actor)
-        ensure_worker(get_settings())
-        choice.take(study.id)
-        st.rerun()
+        study = starting.start(store, request)
+        if study is not None:
+            choice.take(study.id)
+            st.rerun()
 
 
 def outcome(store: Store, document: StudyDocument) -> None:
     """Show what a study found: the verdict, the figure, the recommended candidate and yours, the tables."""
+    if document.state not in progress.ACTIVE:
+        jobs.seen(store, store.studies.job_id(document.study_id))
     first, *others = study_sentences(document)
     sentence = plain(f"{study_symbol(document)} {first}")
     said = plain(" ".join(others))

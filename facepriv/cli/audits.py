@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facepriv.cli.execution import follow_to_end, submit_and_show
-from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
+from facepriv.cli.options import Again, Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json
 from facepriv.cli.releasing import Key, KeyFile, release_images
 from facepriv.cli.results import show_audit
@@ -29,6 +29,7 @@ def audit(
     variants: Annotated[bool, typer.Option("--variants", help="Also show each means of each attacker.")] = False,
     list_attackers: Annotated[bool, typer.Option("--attackers", help="List the attackers and exit.")] = False,
     full: Full = False,
+    again: Again = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -46,6 +47,7 @@ def audit(
     submit_and_show(
         AuditRequest(**fields),
         partial(show_audit, variants=variants, full=full),
+        again=again,
         no_wait=no_wait,
         executor=executor,
         scheduler=scheduler,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from facepriv.cli.output import error_console, progress, say, write_json
+from facepriv.cli.output import error_console, fitted, progress, say, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
-from facepriv.schemas.requests import AuditRequest, RunRequest
+from facepriv.schemas.requests import AuditRequest, Request, RunRequest
 
 if TYPE_CHECKING:
     from facepriv.store import (
@@ -50,10 +51,38 @@ def with_executor(settings: Settings, executor: str | None, scheduler: str | Non
     return settings
 
 
+def submit_or_ask(store: Store, settings: Settings, request: Request, *, again: bool) -> Any:
+    """Put a job into the queue, say how long it will take, and return its record.
+
+    Where just this was asked for before, and is done or is to be, a person at a terminal is asked whether it is to be
+    done again; a script is told and gets what it asked for.
+    """
+    from facepriv.errors import SameJobError
+    from facepriv.services.jobs.kinds import kinds
+    from facepriv.services.jobs.submit import submit
+    from facepriv.wording import some_time
+
+    try:
+        record = submit(store, settings, request, get_actor(), again=again)
+    except SameJobError as error:
+        typer.echo(fitted(str(error)), err=True)
+        asks = sys.stdin.isatty() and sys.stderr.isatty()
+        if asks and not typer.confirm("Do the same again?", err=True):
+            raise typer.Exit(0) from error
+        if not asks:
+            typer.echo("It is done again, as asked for; --again says so without this line.", err=True)
+        record = submit(store, settings, request, get_actor())
+    plan = store.job_plans.get(kinds.create(request.kind).job_id(store, record.id))
+    if plan is not None:
+        typer.echo(fitted(f"It will take {some_time(plan.low, plan.high)} ({plan.basis})."), err=True)
+    return record
+
+
 def submit_and_show(
     request: RunRequest | AuditRequest,
     show: Callable[[Store, int, Path | None], object],
     *,
+    again: bool,
     no_wait: bool,
     executor: str | None,
     scheduler: str | None,
@@ -61,11 +90,10 @@ def submit_and_show(
 ) -> None:
     """Queue a run or an audit, follow it to its end and show it; with ``no_wait`` only say that it is queued."""
     from facepriv.services.datasets.identities import why_not_matched
-    from facepriv.services.jobs.submit import submit
 
     with opened_store() as (store, settings):
         settings = with_executor(settings, executor, scheduler)
-        record = submit(store, settings, request, get_actor())
+        record = submit_or_ask(store, settings, request, again=again)
         why = why_not_matched(store.datasets.get(record.dataset_id))
         if why is not None:
             say(why)

@@ -20,6 +20,7 @@ Scheduler = Annotated[
     str | None, typer.Option(help="Address of the scheduler for --executor dask, such as tcp://10.0.0.1:8786.")
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only queue it; facepriv follow shows its progress.")]
+Again = Annotated[bool, typer.Option("--again", help="Do it again, although just this is done or under way.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the existing one of that name.")]
 ARGUMENT = "dataset"
 """Field that is an argument instead of an option."""

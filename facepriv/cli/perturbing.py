@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from facepriv.cli.execution import follow_to_end, submit_and_show
-from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
+from facepriv.cli.options import Again, Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.output import Full, JsonFile, file_target, fitted, only, say, show_table, write_json
 from facepriv.cli.results import show_run, write_model
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
+from facepriv.wording import some_time
 
 
 def methods(full: Full = False, json_file: JsonFile = None) -> None:
@@ -70,6 +71,7 @@ def perturb(
     fields: dict[str, Any],
     *,
     full: Full = False,
+    again: Again = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -88,6 +90,7 @@ def perturb(
     submit_and_show(
         request,
         partial(show_run, full=full),
+        again=again,
         no_wait=no_wait,
         executor=executor,
         scheduler=scheduler,
@@ -137,7 +140,7 @@ def reproduce(
     with opened_store() as (store, settings):
         planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
         expected = service.estimate(store, settings, planned)
-        say(f"Estimated time: about {expected.seconds / 60:,.1f} minutes ({expected.basis}).")
+        say(f"Estimated time: {some_time(expected.low, expected.high)} ({expected.basis}).")
         execute = partial(follow_to_end, store, settings, "run")
         reproduction = service.reproduce(store, settings, planned, actor=get_actor(), execute=execute)
     for title, rows in tables(reproduction):

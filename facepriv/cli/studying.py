@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.execution import follow_to_end, say_under_way, with_executor
-from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
+from facepriv.cli.execution import follow_to_end, say_under_way, submit_or_ask, with_executor
+from facepriv.cli.options import Again, Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.output import JsonFile, say, show_table, write_json, write_text
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
@@ -27,6 +27,7 @@ LISTED = 50
 def study(
     fields: dict[str, Any],
     full: Full = False,
+    again: Again = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -36,11 +37,9 @@ def study(
 
     The goal has two numbers: how often the strongest attacker may be right, and how many genuine matches may be lost.
     """
-    from facepriv.services.jobs.submit import submit
-
     with opened_store() as (store, settings):
         settings = with_executor(settings, executor, scheduler)
-        record = submit(store, settings, StudyRequest(**fields), get_actor())
+        record = submit_or_ask(store, settings, StudyRequest(**fields), again=again)
         say(
             f"Study {record.id} tries {len(record.spec.candidates)} candidates on {record.spec.rungs[-1].people} "
             f"people and confirms the best on {record.spec.confirmation_people} others, in about "

@@ -27,12 +27,15 @@ from facepriv.measures.loaded_models import check_versions, get_classifier, get_
 from facepriv.measures.stored_faces import StoredFace
 from facepriv.perturb.base import score_face
 from facepriv.schemas.base import ModelRef
+from facepriv.stopwatch import piece, timed
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.measures import Measured, Vector
 from facepriv.types import AttributeClassifier, CropMatcher, Face
 from facepriv.weights.files import require_all
 
 SCORE, RESTORED, TEMPLATE, CROPPED, LANDMARKS = "score", "restored", "template", "cropped", "landmarks"
+RESTORING = "restoring"
+"""Piece of work that all classifiers' scores of restored versions share."""
 RESIDUALS, APPEARANCE, TEXTURE = "residuals", "appearance", "texture-map"
 FACEPRIV = ModelRef(name="facepriv", version="")
 """In place of a model, for features that facepriv computes itself."""
@@ -90,6 +93,11 @@ class Measure:
         """Name under which its vectors are saved."""
         return f"{self.kind}:{self.model.name}" if self.kind in _GET_MODEL else self.kind
 
+    @property
+    def piece(self) -> str:
+        """Name under which the stopwatch knows it."""
+        return piece(self.kind, self.model.name)
+
     def fingerprint(self, detector_fingerprint: str) -> str:
         """Return a hash of all that a vector depends on besides the image, as the detector that found the face.
 
@@ -112,7 +120,19 @@ class Measure:
 
     def compute(self, face: Face) -> Vector:
         """Compute the vector of one face."""
-        return _vector(self.kind, self.load(), face, lambda: restored_faces(face))
+        model = self.load()
+        with timed(self.piece, pixels_of(face)):
+            return _vector(self.kind, model, face, lambda: restored_faces(face))
+
+
+def pixels_of(face: Face) -> int:
+    """Return how many pixels the image of a face has, with which most of what is computed of it grows."""
+    return int(face.pixels.shape[0] * face.pixels.shape[1])
+
+
+def _restored(face: Face) -> list[Face | None]:
+    with timed(RESTORING, pixels_of(face)):
+        return restored_faces(face)
 
 
 def _vector(kind: str, model: Any, face: Face, restored: Callable[[], list[Face | None]]) -> Vector:
@@ -147,11 +167,14 @@ def compute_each(face: Face, measures: Iterable[Measure]) -> dict[str, Vector]:
     """Compute measures of one face, by name; one that fails is logged and left out. Raises errors as `Measure.load`."""
     models = {measure: measure.load() for measure in measures}
     # Finding the face again behind every front end is what costs, so all classifiers share it.
-    restored = cache(lambda: restored_faces(face))
+    restored = cache(lambda: _restored(face))
     vectors: dict[str, Vector] = {}
     for measure, model in models.items():
         try:
-            vectors[measure.name] = _vector(measure.kind, model, face, restored)
+            if measure.kind == RESTORED:
+                restored()
+            with timed(measure.piece, pixels_of(face)):
+                vectors[measure.name] = _vector(measure.kind, model, face, restored)
         except Exception as error:
             log_fault(_log, f"{measure.name} could not be computed", error)
     return vectors

@@ -20,6 +20,7 @@ from facepriv.imaging.png import decode_png, encode_png
 from facepriv.imaging.versions import VERSIONS
 from facepriv.metrics.gender import predicted_labels
 from facepriv.perturb.gallery import Gallery
+from facepriv.stopwatch import piece, timed
 from facepriv.types import (
     AttributeClassifier,
     Face,
@@ -32,6 +33,10 @@ from facepriv.types import (
 )
 from facepriv.wording import listed
 
+PERTURBING, JUDGING = "perturb", "judge"
+"""What the stopwatch calls the method's own work, and judging the stored file."""
+TOGETHER = "+"
+"""Between the names of models that are asked for one image."""
 Arrays = Mapping[str, NDArray[np.generic]]
 """By name: what a method has learnt."""
 Progress = Callable[[int, int], None]
@@ -216,6 +221,18 @@ class Perturber(ABC):
         return False
 
     @final
+    def work(self, guides: Sequence[str], kept: Sequence[str] = (), guards: Sequence[str] = ()) -> str:
+        """Return what the stopwatch calls changing one face with these parameters, by the names of all who are asked.
+
+        Matchers that the method does not ask are no part of it.
+        """
+        heeded = guards if self.uses_guards else ()
+        given = self.parameters.model_dump_json().encode()
+        stopping = str(getattr(self.parameters, "stopping", ""))
+        groups = (TOGETHER.join(sorted(set(group))) for group in (guides, kept, heeded))
+        return piece(PERTURBING, self.name, *groups, stopping, hashlib.sha256(given).hexdigest()[:16])
+
+    @final
     def learn(
         self,
         gallery: Gallery,
@@ -297,7 +314,9 @@ class Perturber(ABC):
         keep = replace(context.kept, classifiers=kept) if context.kept and kept else None
         try:
             self._check(face, kept, context.learned)
-            perturbation = self.run(face, guides, replace(context, kept=keep))
+            names = [[each.name for each in group] for group in (guides, kept, context.guards)]
+            with timed(self.work(*names), face.pixels[..., 0].size):
+                perturbation = self.run(face, guides, replace(context, kept=keep))
         except FaceprivError as error:
             return _failure(face, error)
         if perturbation.pixels.shape != face.pixels.shape or perturbation.pixels.dtype != np.uint8:
@@ -307,7 +326,8 @@ class Perturber(ABC):
                 code="method-shape",
             )
         evaluations = sum(classifier.evaluations for classifier in (*guides, *kept))
-        return _judge(face, classifiers, perturbation, evaluations)
+        with timed(judging_work(JUDGING, [guide.name for guide in guides]), face.pixels[..., 0].size):
+            return _judge(face, classifiers, perturbation, evaluations)
 
     def _check(self, face: Face, kept: Sequence[AttributeClassifier], learned: Learned | None) -> None:
         """Raise `BadInputError` where the method cannot keep scores, or lacks what it must have learnt from others."""
@@ -366,6 +386,11 @@ def _judge(
         notes=perturbation.notes,
         target=None if targets is None else float(targets.scores[0]),
     )
+
+
+def judging_work(what: str, guides: Sequence[str]) -> str:
+    """Return what the stopwatch calls judging a stored image, or versions of it, with these guides."""
+    return piece(what, TOGETHER.join(sorted(set(guides))))
 
 
 def judge_versions(

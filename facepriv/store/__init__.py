@@ -13,7 +13,6 @@ from facepriv.config import Settings
 from facepriv.errors import StorageFullError, StoreError
 from facepriv.store import migrate, reserve
 from facepriv.store.access import AccessLog
-from facepriv.store.activity import ActivityStore
 from facepriv.store.artifacts import MANY, ArtifactStore
 from facepriv.store.attempts import AttemptStore
 from facepriv.store.audits import AuditStore
@@ -21,6 +20,7 @@ from facepriv.store.datasets import DatasetStore
 from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.job_notes import JobFiguresStore, JobNoteStore
+from facepriv.store.job_plans import JobPlanStore
 from facepriv.store.jobs import MAX_LOSSES, JobStore, LeaseLostError
 from facepriv.store.leftovers import Inventory, Leftovers, take_inventory
 from facepriv.store.measures import MeasureStore
@@ -62,6 +62,7 @@ from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
 from facepriv.store.sessions import SessionStore
 from facepriv.store.shares import RemarkStore, ShareStore
+from facepriv.store.speeds import SpeedStore
 from facepriv.store.studies import StudyStore
 from facepriv.store.template_sets import TemplateSetStore
 from facepriv.store.users import UserStore
@@ -125,6 +126,8 @@ class Store:
         self.jobs = JobStore(database)
         self.notes = JobNoteStore(database)
         self.figures = JobFiguresStore(database)
+        self.job_plans = JobPlanStore(database)
+        self.speeds = SpeedStore(database)
         self.template_sets = TemplateSetStore(database, artifacts, self._leftovers)
         self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)
@@ -138,7 +141,6 @@ class Store:
         self.shares = ShareStore(database)
         self.remarks = RemarkStore(database)
         self.releases = ReleaseStore(database)
-        self.activity = ActivityStore(database)
 
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)

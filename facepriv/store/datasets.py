@@ -484,6 +484,14 @@ class DatasetStore:
                 problems=_tally(session, ProblemRow.code, ProblemRow.dataset_id == dataset_id),
             )
 
+    def extent(self, dataset_id: int) -> tuple[int, float]:
+        """Return how many images have a usable face, and how many pixels they have on average (0 without any)."""
+        mine = ImageRow.dataset_id == dataset_id, ImageRow.failure.is_(None)
+        query = select(func.count(), func.avg(ImageRow.width * ImageRow.height)).where(*mine)
+        with self._database.reading() as session:
+            images, pixels = session.execute(query).one()
+            return images, float(pixels or 0.0)
+
     def find_face(self, artifact_sha256: str, detector_fingerprint: str) -> FoundFace | None:
         """Return what this detector found in an image of this content when it was imported into a finished data set."""
         query = (

@@ -23,6 +23,8 @@ from facepriv.store.rows import DatasetRow, JobRow, TrashRow
 from facepriv.store.trash import RESTORABLE_FOR, discard, is_deleted, restore
 from facepriv.types import Actor
 
+GOOD: tuple[JobState, ...] = ("waiting", "running", "complete")
+"""States of what has come to its result, or is to."""
 Summary = TypeVar("Summary", bound=JobProgress)
 Record = TypeVar("Record", bound=JobProgress)
 Read = TypeVar("Read", bound=JobProgress)
@@ -55,6 +57,22 @@ class JobDetails(Generic[Summary, Record]):
     def get(self, number: int) -> Record:
         """Return it with its spec and, if complete, its result."""
         return self._read(self._record, number)
+
+    def find_same(self, spec: Any) -> int | None:
+        """Return the number of the newest with this very spec that waits, is under way or complete; None without one.
+
+        What belongs to a study is left out.
+        """
+        query = (
+            select(self._row.id)
+            .join(JobRow, JobRow.id == self._row.job_id)
+            .where(JobRow.kind == self._noun, JobRow.state.in_(GOOD), self._row.spec == spec, ~is_deleted(JobRow.id))
+            .order_by(self._row.id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            number: int | None = session.scalar(query)
+            return number
 
     def of_job(self, job_id: int) -> Record:
         """Return the one that a job carries out."""

@@ -12,7 +12,7 @@ from facepriv.errors import StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.fields import select_fields
 from facepriv.store.records import JobRecord, JobState, LogLine
-from facepriv.store.rows import JobRow, LogLineRow, UtcDateTime
+from facepriv.store.rows import JobPlanRow, JobRow, LogLineRow, UtcDateTime
 from facepriv.store.trash import is_deleted
 from facepriv.types import UNNAMED, Actor
 
@@ -119,6 +119,7 @@ class JobStore:
             )
             if again is not None:
                 add_log_line(session, job_id, "To be read again, as somebody answered.")
+                _forget_seen(session, job_id)
             return _state(session, job_id)
 
     def resume(self, job_id: int) -> JobState:
@@ -173,6 +174,7 @@ class JobStore:
             )
             if again is not None:
                 add_log_line(session, job_id, line)
+                _forget_seen(session, job_id)
             return _state(session, job_id)
 
     # For workers
@@ -326,6 +328,11 @@ class JobStore:
         held = select(JobRow.owner).where(JobRow.state == "running").distinct()
         with self._database.reading() as session:
             return tuple(owner for owner in session.scalars(held) if owner is not None)
+
+
+def _forget_seen(session: Session, job_id: int) -> None:
+    """Let whoever asked for it be told of its next end, too."""
+    session.execute(update(JobPlanRow).where(JobPlanRow.job_id == job_id).values(announced_at=None, seen_at=None))
 
 
 # Inside a transaction, also for the stores of runs and audits

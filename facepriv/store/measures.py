@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
 from facepriv.store.engine import Database, put_rows
 from facepriv.store.rows import ImageRow, MeasureRow, RunImageRow
 
 _BATCH = 500
+_KEYS = {ImageRow: "id", RunImageRow: "image_id"}
 Vector = NDArray[Any]
 """``(k,)`` float32 or float64; comes back as it was saved, to the last bit."""
 
@@ -53,6 +54,22 @@ class MeasureStore:
                 )
                 vectors |= {known.artifact_sha256: known.vector for known in session.execute(query)}
         return vectors
+
+    def counts(self, dataset_id: int, run_id: int | None = None) -> dict[str, int]:
+        """Count of how many images of a data set, or of those that a run left, each measure is known, by its name.
+
+        Images of one content count once for each.
+        """
+        row = ImageRow if run_id is None else RunImageRow
+        mine = ImageRow.dataset_id == dataset_id if run_id is None else RunImageRow.run_id == run_id
+        query = (
+            select(MeasureRow.name, func.count(distinct(row.__table__.c[_KEYS[row]])))
+            .join(row, row.artifact_sha256 == MeasureRow.artifact_sha256)
+            .where(mine)
+            .group_by(MeasureRow.name)
+        )
+        with self._database.reading() as session:
+            return {row[0]: row[1] for row in session.execute(query)}
 
     def save(self, measured: Iterable[Measured]) -> None:
         """Save vectors, each in place of the one with the same content, name and fingerprint."""

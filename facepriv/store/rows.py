@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.schemas.plans import JobPlan
 from facepriv.schemas.protections import ProtectionResult, ProtectionSpec
 from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.schemas.studies import StudyProgress, StudyResult, StudySpec
@@ -466,6 +467,32 @@ class JobFiguresRow(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int]
     figures: Mapped[dict[str, Any]]
+
+
+class JobPlanRow(Base):
+    """What was promised of a job when it was asked for on a page, and whether whoever asked has seen its end."""
+
+    __tablename__ = "job_plans"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    # NULL where nothing could be promised.
+    plan: Mapped[JobPlan | None] = mapped_column(PydanticText(JobPlan))
+    # NULL until its end was announced on a page, and until its own page was looked at.
+    announced_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+
+
+class SpeedRow(Base):
+    """What a piece of work has taken on this installation, of all jobs together; estimates are made of it."""
+
+    __tablename__ = "speeds"
+
+    # Such as "score|dlib-gender", or what several such have in common.
+    what: Mapped[str] = mapped_column(primary_key=True)
+    steps: Mapped[float]
+    seconds: Mapped[float]
+    # What they would have taken at the reference speed.
+    expected: Mapped[float]
 
 
 class RunRow(Numbered, Base):

@@ -12,13 +12,12 @@ from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import DRAWN, HELP
 from facepriv.schemas.requests import AUTO, AuditRequest
+from facepriv.services.audits.estimate import estimate_audit
 from facepriv.services.datasets.identities import why_not_matched
-from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.store import DatasetRecord, Store
+from parts import starting
 from parts.parameters import ask_among, ask_limit, ask_number, help_of
-from parts.shell import me
 
 DEFAULT_LOSS_POINTS = 1.0
 
@@ -107,9 +106,15 @@ def start(store: Store, **choices: Any) -> int | None:
         st.error("An audit needs at least one attacker. Choose one under Options.", icon=":material/error:")
         return None
     try:
-        audit = submit(store, get_settings(), AuditRequest(**choices), me().actor)
+        request = AuditRequest(**choices)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
-    ensure_worker(get_settings())
-    return audit.id
+    audit = starting.start(store, request)
+    return None if audit is None else int(audit.id)
+
+
+def promise(store: Store, **choices: Any) -> None:
+    """Say how long an audit will take."""
+    if choices["attackers"]:
+        starting.promise(lambda: estimate_audit(store, get_settings(), AuditRequest(**choices)))

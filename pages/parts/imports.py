@@ -9,7 +9,9 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
+from facepriv.presentation.jobs import left_in_words
 from facepriv.presentation.preview import preview_rows, preview_sentences
+from facepriv.services.datasets.estimate import plan_import
 from facepriv.services.datasets.import_jobs import (
     READING,
     ImportJob,
@@ -20,11 +22,12 @@ from facepriv.services.datasets.import_jobs import (
 )
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.jobs.planning import seconds_left
 from facepriv.store import Store
-from facepriv.wording import count, duration
-from parts import carried, faces, reading
+from facepriv.wording import count, some_time
+from parts import faces, jobs, reading
 from parts.figures import page_of, show_pages, show_rows
-from parts.progress import EVERY, check_worker, head
+from parts.progress import EVERY, check_worker, head, plan_of
 from parts.shell import errors_shown, me, with_store
 
 LINGER_SECONDS = 60.0
@@ -58,8 +61,8 @@ def _settle(job: ImportJob) -> None:
     if st.session_state.get(STARTED) == job.id:
         del st.session_state[STARTED]
         state = job.record.state
-        if state == "complete" and job.record.dataset_id is not None:
-            carried.take(job.record.dataset_id, job.name)
+        if state == "complete":
+            st.session_state["dataset"] = job.record.dataset_id
         if state == "previewed" or (state == "complete" and job.preview is None):
             st.session_state["upload_round"] = st.session_state.get("upload_round", 0) + 1
 
@@ -88,8 +91,9 @@ def progress(store: Store, job: ImportJob) -> None:
         if not now.total:
             st.progress(0.0, "Waiting for a worker …" if now.state == "waiting" else f"{READING.capitalize()} …")
         else:
-            pace = now.pace(datetime.now(UTC))
-            left = "" if pace is None else f" · {duration(pace[1])} left"
+            plan = plan_of(store, job.id)
+            seconds = None if plan is None else seconds_left(plan, now, datetime.now(UTC))
+            left = "" if seconds is None else f" · {left_in_words(seconds)}"
             stage = now.stage.capitalize() or "Locating faces"
             st.progress(now.done / now.total, f"{stage}: {now.done:,} of {count(now.total, 'image')}{left}")
         st.caption("You may close this page; the import continues.")
@@ -97,6 +101,7 @@ def progress(store: Store, job: ImportJob) -> None:
 
 def ended(store: Store, job: ImportJob) -> None:
     """Show how an import ended, with everything that was left out, and what can be done with one that did not."""
+    jobs.seen(store, job.id)
     why = plain(job.record.error or "It was cancelled.")
     with st.container(border=True):
         if job.record.state == "previewed":
@@ -135,6 +140,8 @@ def previewed(store: Store, job: ImportJob) -> None:
         with errors_shown():
             read_again(store, get_settings(), job.id, **changes)
             began(job.id)
+    plan = plan_import(store, document["images"], quality=job.request.quality)
+    st.write(f"Importing them takes **{some_time(plan.low, plan.high)}** ({plan.basis}).")
     st.caption("Nothing is imported yet. If you do not import them, the uploaded files are deleted after 24 hours.")
     choose(store, job, "Import", store.jobs.confirm, icon=":material/check:", disabled=bool(open_questions))
 
@@ -181,9 +188,7 @@ def complete(store: Store, job: ImportJob) -> None:
         problem_rows(store, record.id, listed, f"import-problems-{job.id}")
         failure_rows(store, record.id, failed, f"failed-{job.id}")
     st.page_link("audit.py", label="Audit it", icon=":material/search_insights:")
-    carrying = {carried.PARAMETER: job.name}
-    st.page_link("data_set.py", label="What is next for it", icon=":material/route:", query_params=carrying)
-    st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:", query_params=carrying)
+    st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:")
 
 
 def problem_rows(store: Store, dataset_id: int, total: int, key: str, empty: str = "") -> None:

@@ -16,7 +16,7 @@ from facepriv.schemas.audits import AuditResult, Condition, Headline
 from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import progress, report, share, verdict, work_log
+from parts import jobs, progress, report, share, verdict, work_log
 from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_rows
@@ -36,6 +36,7 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
         work_log.show(store, audit.job_id)
         st.caption("You may close this page; the work continues.")
         return
+    jobs.seen(store, audit.job_id)
     if audit.result is None:
         if audit.state == "failed":
             st.error(f"This audit failed: {plain(audit.error or '')}", icon=":material/error:")

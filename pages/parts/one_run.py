@@ -22,7 +22,7 @@ from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, duration, match_rate, percent
-from parts import comparing, progress, report, run_images, share, work_log
+from parts import comparing, jobs, progress, report, run_images, share, work_log
 from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_pages, show_rows
@@ -44,6 +44,7 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
         progress.follow("run", (run.id,))
         work_log.show(store, run.job_id)
         return
+    jobs.seen(store, run.job_id)
     if run.result is None:
         if run.state == "failed":
             st.error(f"This run failed: {plain(run.error or '')}", icon=":material/error:")

@@ -11,11 +11,14 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.presentation.formats import NOTHING, guides, moment, plain
 from facepriv.presentation.help_texts import STATES
-from facepriv.services.audits.execution import ATTACKING, SUMMING_UP
+from facepriv.presentation.jobs import left_in_words
+from facepriv.schemas.plans import JobPlan
+from facepriv.services.audits.job import ATTACKING, PREPARING, SUMMING_UP
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
+from facepriv.services.jobs.planning import seconds_left
 from facepriv.services.protections.job import JUDGING
-from facepriv.services.runs.execution import LEARNING
+from facepriv.services.runs.job import LEARNING
 from facepriv.services.studies.job import SEARCHING
 from facepriv.store import (
     AuditStore,
@@ -30,7 +33,7 @@ from facepriv.store import (
     StudySummary,
 )
 from facepriv.store.records import JobProgress
-from facepriv.wording import duration, rate_of
+from facepriv.wording import duration, rate_of, rough, some_time
 from parts.shell import me, with_store
 
 Work = RunSummary | AuditSummary | ProtectionSummary | StudySummary
@@ -110,14 +113,17 @@ def show(store: Store, work: Work) -> None:
     with st.container(border=True):
         head(store, kind, work.id, f"**{kind.capitalize()} {work.id}** · {what}", work)
         if work.state == "waiting":
-            st.progress(0.0, "Waiting for a worker.")
+            plan = plan_of(store, work.job_id)
+            takes = "" if plan is None else f" It will take {some_time(plan.low, plan.high)}."
+            st.progress(0.0, f"Waiting for a worker.{takes}")
             return
         share = min(1.0, work.done / work.total) if work.total else 0.0
         # There is nothing to count while an audit sums up, and an empty bar would say that it stands still.
+        uncounted = work.stage in (PREPARING, SUMMING_UP)
         if work.stage == SUMMING_UP:
             share = 1.0
-        far = f": {work.done:,} of {work.total:,}" if work.total and work.stage != SUMMING_UP else ""
-        st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(work)]))
+        far = f": {work.done:,} of {work.total:,}" if work.total and not uncounted else ""
+        st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(store, work)]))
 
 
 def head(store: Store, kind: str, number: int, title: str, job: JobProgress) -> None:
@@ -139,14 +145,29 @@ def _guides(store: Store, run: RunSummary) -> str:
     return str(known[run.id])
 
 
-def speed(work: Work) -> list[str]:
-    """Say how fast the present stage goes and how long it will still take, the same to everybody who looks."""
+def plan_of(store: Store, job_id: int) -> JobPlan | None:
+    """Return what was promised of a job, which is read once a session."""
+    known = st.session_state.setdefault("_plans", {})
+    # That of an import is known once its files were read.
+    if known.get(job_id) is None:
+        known[job_id] = store.job_plans.get(job_id)
+    plan: JobPlan | None = known[job_id]
+    return plan
+
+
+def speed(store: Store, work: Work) -> list[str]:
+    """Say how fast the present stage goes and how long all of them will still take, the same to everybody who looks."""
     parts = []
     now = datetime.now(UTC)
     pace = work.pace(now)
     if pace is not None:
-        rate, left = pace
-        parts = [rate_of(rate, *STEPS.get(work.stage, ("images", "an image"))), f"{duration(left)} left in this stage"]
+        parts = [rate_of(pace[0], *STEPS.get(work.stage, ("images", "an image")))]
+    plan = plan_of(store, work.job_id)
+    left = None if plan is None else seconds_left(plan, work, now)
+    if left is not None:
+        parts.append(left_in_words(left))
+    elif pace is not None:
+        parts.append(f"{rough(pace[1])} left in this stage")
     if work.started_at is not None:
         parts.append(f"running for {duration((now - work.started_at).total_seconds())}")
     return parts

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
 from facepriv.presentation.protection_tables import protection_rows, split_columns
 from facepriv.protect.registry import RECOMMENDED, describe_parameters, protections
 from facepriv.schemas.requests import FOLDS, MOST_ACCURACY, MOST_FNMR_LOSS, ProtectionRequest
-from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit
 from facepriv.store import Store, TemplateSetRecord
+from parts import starting
 from parts.choice import Choice
 from parts.figures import show_rows
 from parts.parameters import ask, ask_number, help_of
-from parts.shell import errors_shown, me
+from parts.shell import errors_shown
 
 
 def show(store: Store, records: tuple[TemplateSetRecord, ...], choice: Choice) -> None:
@@ -91,10 +89,10 @@ def show(store: Store, records: tuple[TemplateSetRecord, ...], choice: Choice) -
                 most_fnmr_loss=loss / 100,
                 seed=seed,
             )
-            trial = submit(store, get_settings(), request, me().actor)
-            ensure_worker(get_settings())
-            choice.take(trial.id)
-            st.rerun()
+            trial = starting.start(store, request)
+            if trial is not None:
+                choice.take(trial.id)
+                st.rerun()
 
 
 def _ask_compared(name: str) -> str:

@@ -17,7 +17,7 @@ from facepriv.services.templates.quality import get_template_quality
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import UNDER_WAY
 from facepriv.wording import count
-from parts import carried
+from parts.jobs import seen
 from parts.parameters import help_of
 from parts.progress import EVERY, check_worker, head
 from parts.shell import errors_shown, me, with_store
@@ -80,7 +80,7 @@ def make(store: Store) -> None:
     if not records or not matchers:
         st.caption("There is no data set of images yet." if not records else "No matcher can be used here; see Models.")
         return
-    dataset = carried.select(records, key="templates_dataset")
+    dataset = st.selectbox("Data set", list(records), format_func=records.__getitem__, key="templates_dataset")
     matcher = st.selectbox("Matcher", matchers, key="templates_of_matcher")
     name = st.text_input("Name", f"{records[dataset]}-{matcher}", key=f"templates_made_name-{dataset}-{matcher}")
     if st.button("Make templates", key="make_templates", icon=":material/fingerprint:"):
@@ -128,6 +128,7 @@ def follow(job_ids: tuple[int, ...]) -> None:
 
 def ended(store: Store, job: TemplatesJob) -> None:
     """Say how a job ended, with what was left out, and let it be closed."""
+    seen(store, job.record.id)
     record = next((each for each in store.template_sets.list() if each.id == job.set_id), None)
     with st.container(border=True):
         if record is not None:

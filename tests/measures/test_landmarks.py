@@ -148,12 +148,11 @@ class TestMeshed:
         rows = comparison_rows([("Run", spec, meshed.run.result)])
         assert {"Figure": "Landmarks", "Run": STASM} in rows
 
-    def test_only_runs_over_the_same_points_foretell_how_long_it_takes(self, meshed: Finished):
-        given = {"method": METHOD, "parameters": FAST}
-        like = estimate_run(meshed.store, meshed.settings, RunRequest(dataset=1, **given, landmarker=STASM), 4)
-        other = estimate_run(meshed.store, meshed.settings, RunRequest(dataset=1, **given), 4)
-        assert "took" in like.basis
-        assert other.basis.startswith("no run like it yet")
+    def test_points_that_are_kept_take_no_time_in_a_plan(self, meshed: Finished):
+        given = {"method": METHOD, "parameters": FAST, "landmarker": STASM}
+        first = estimate_run(meshed.store, meshed.settings, RunRequest(dataset=1, **given), 4).stages[0]
+        assert first.stage == LOCATING
+        assert first.seconds == first.fixed == 0
 
     def test_points_that_are_not_kept_any_more_are_searched_to_be_drawn(self, meshed: Finished, monkeypatch):
         image = meshed.store.datasets.images(meshed.run.dataset_id)[0]

@@ -80,12 +80,12 @@ def test_strength_and_side_are_asked_for_beside_the_aim(filled, visit, said):
 def test_a_run_is_asked_for_by_its_aim(no_worker, visit, monkeypatch, seed):
     asked = []
 
-    def submit(store, settings, request, actor):
+    def submit(store, settings, request, actor, *, again):
         asked.append(request)
         raise BadInputError("Nothing is queued here.", code="test")
 
-    monkeypatch.setattr("facepriv.services.jobs.submit.submit", submit)
     app = visit("perturb")
+    monkeypatch.setattr(sys.modules["parts.starting"], "submit", submit)
     app.selectbox("parameter-semantic-strength").set_value("strong").run()
     app.selectbox("parameter-semantic-side").set_value("drawn").run()
     app.number_input("run_seed").set_value(seed).run()
@@ -124,7 +124,7 @@ def test_start_follow_and_open(no_worker, visit, visit_by_name, said, run_work):
     app.multiselect("run_matchers").set_value(["sface"]).run()
     app.selectbox("run_method").set_value("algorithm1").run()
     app.number_input("parameter-algorithm1-sweeps").set_value(3).run()
-    assert "2 images at most, about" in said(app)
+    assert "2 images at most, **" in said(app)
     app.button("start_run").click().run()
     assert not app.exception
     with open_store(settings) as store:
@@ -134,14 +134,14 @@ def test_start_follow_and_open(no_worker, visit, visit_by_name, said, run_work):
         assert run.spec.parameters["sweeps"] == 3
         assert [m.name for m in run.spec.matchers] == ["sface"]
         assert store.access.list(action="run-started")[0].subject == "run 3"
-    assert "Run 3" in said(app)
+    assert "Run 3" in [header.value for header in app.header], "its own page opens"
+    assert "It will take" in app.get("progress")[0].proto.text
     # A new session, as after closing the browser, still shows it.
     assert "**Run 3**" in said(visit("perturb"))
     lock.release()
     run_work(settings.home)
     lock.acquire(timeout=10)
-    app.run()
-    assert "Run 3 is complete." in said(app)
+    assert "This run is for" in said(visit("runs", run="3"))
 
 
 def test_looking_computes_nothing(filled, visit, monkeypatch):
@@ -156,7 +156,7 @@ def test_looking_computes_nothing(filled, visit, monkeypatch):
     app = visit("perturb")
     app.number_input("run_seed").set_value(3).run()
     assert not app.exception
-    assert "8 images, about" in "".join(m.value for m in app.markdown)
+    assert "8 images, **" in "".join(m.value for m in app.markdown)
 
 
 def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypatch):
@@ -203,7 +203,12 @@ def test_another_attribute_is_turned_and_one_kept(no_worker, visit, visit_by_nam
     app.selectbox("run_other_guide").set_value("dlib-age").run()
     app.button("start_run").click().run()
     assert not app.exception
-    app.selectbox("run_other_guide").set_value(None).run()
+    app = visit_by_name("algorithm1")
+    app.number_input("run_limit-1").set_value(2).run()
+    app.multiselect("run_matchers").set_value([]).run()
+    app.multiselect("run_classifiers").set_value(["dlib-gender"]).run()
+    app.number_input("parameter-algorithm1-eps").set_value(0.3).run()
+    app.number_input("run_boundary").set_value(30).run()
     app.multiselect("run_keep-algorithm1").set_value(["dlib-age"]).run()
     app.button("start_run").click().run()
     with open_store(settings) as store:
@@ -237,15 +242,31 @@ def test_a_method_that_cannot_keep_says_so(filled, visit_by_name, said):
     assert not [one for one in app.multiselect if one.key == "run_keep-descent"]
 
 
-def test_cancel(no_worker, visit_by_name, said):
+def test_what_was_started_opens_and_can_be_cancelled(no_worker, visit, visit_by_name, said):
     settings, _ = no_worker
     app = visit_by_name()
     app.button("start_run").click().run()
+    assert "Run 3" in [header.value for header in app.header]
+    app = visit("runs", run="3")
     app.button("cancel-run-3").click().run()
     with open_store(settings) as store:
         assert store.runs.get(3).state == "cancelled"
-    app.run()
-    assert "Run 3 was cancelled." in said(app)
+    assert "This run was cancelled before it was complete" in said(app)
+
+
+def test_the_same_run_is_started_again_only_by_a_second_press(no_worker, visit_by_name, said):
+    settings, _ = no_worker
+    visit_by_name().button("start_run").click().run()
+    app = visit_by_name()
+    app.button("start_run").click().run()
+    (warning,) = app.warning
+    assert "Run 3 has exactly these settings and waits for a worker." in warning.value
+    assert "press the button once more" in warning.value
+    with open_store(settings) as store:
+        assert store.runs.count() == 3
+    app.button("start_run").click().run()
+    with open_store(settings) as store:
+        assert store.runs.count() == 4
 
 
 def test_a_value_out_of_range_is_one_sentence(no_worker, visit_by_name):
@@ -296,7 +317,6 @@ def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, vi
     assert app.toggle(f"{prefix}-learning").value is True
     assert app.multiselect(f"{prefix}-channels").value == ["red", "blue"]
     assert app.number_input(f"{prefix}-share").value is None
-    assert "learning comes on top" in said(app)
     # Visible, so matchers are heeded unless one says otherwise.
     assert app.multiselect(f"run_guards-{plugins.NAME}").value == app.multiselect("run_matchers").value
     app.multiselect(f"run_guards-{plugins.NAME}").set_value(["sface"]).run()

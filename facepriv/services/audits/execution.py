@@ -49,15 +49,16 @@ from facepriv.services.audits.evidence import (
     list_measures,
     make_evidence,
 )
+from facepriv.services.audits.job import ATTACKING, MEASURING, PREPARING, SUMMING_UP, attack_work, name_work
 from facepriv.services.audits.preparing import count_left_out
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, get_content
 from facepriv.services.models.probe_people import find_overlaps
+from facepriv.stopwatch import timed
 from facepriv.store import Store
 from facepriv.types import FEMALE, MALE, Flags
 
-MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
 FMR_TARGET = 0.001
 SIGN_DIGITS = 3
 """Decimals of the sign attacker's optimum at which the other attackers are measured, too."""
@@ -97,13 +98,18 @@ class AuditExecution(LeasedJob):
         self._attacks: dict[Task, Attack] = {}
         self._in_full = not self.spec.brief
 
+    @property
+    def work_and_size(self) -> tuple[str, float]:
+        """An audit of images as they are or of a run, and its images."""
+        return name_work(self.spec), len(self.spec.image_ids)
+
     def work(self) -> None:
         """Execute the stages one after the other."""
         self._check_models()
         self._note_overlaps()
         try:
             self._evidence = self._measure()
-            self._bootstrap = self._sum_up(lambda: make_bootstrap(self._evidence, self.spec.resamples, self.spec.seed))
+            self._bootstrap = self._prepare(lambda: make_bootstrap(self._evidence, self.spec.resamples, self.spec.seed))
             result = self._audit_as_it_is() if self.spec.run_id is None else self._audit_run()
         except BaseException:
             self.pool.end(at_once=True)
@@ -134,7 +140,7 @@ class AuditExecution(LeasedJob):
         if people is not None:
             elsewhere = self.run_in_thread(lambda check: list_learned_from(self.store, people))
             others = elsewhere, self.compute_measures(elsewhere.files, measures, MEASURING)
-        return self._sum_up(lambda: make_evidence(measured, others)[0])
+        return self._prepare(lambda: make_evidence(measured, others)[0])
 
     def _release(self, p: float) -> Release:
         return Release(
@@ -204,10 +210,13 @@ class AuditExecution(LeasedJob):
             }
         )
 
-    def _sum_up(self, work: Callable[[], _T]) -> _T:
+    def _sum_up(self, work: Callable[[], _T], stage: str = SUMMING_UP) -> _T:
         """Compute in a thread, so that the lease is kept and a wish to cancel is heard meanwhile."""
-        self.heartbeat(SUMMING_UP, 0, 1)
+        self.heartbeat(stage, 0, 1)
         return self.run_in_thread(lambda check: work())
+
+    def _prepare(self, work: Callable[[], _T]) -> _T:
+        return self._sum_up(work, PREPARING)
 
     def _choose_proportion(
         self, points: Sequence[CurvePoint], utility: Sequence[Utility], sign: OptimalProportion | None
@@ -404,8 +413,8 @@ def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
             return draw_perturbed(images, task.p, select_by=spec.select_by, draw=task.draw, seed=spec.seed)
 
         elsewhere = others if learns_from_others(spec, task.attacker) else None
-        results.append(
-            attack(
+        with timed(attack_work(task.attacker, in_full=task.in_full), len(evidence.labels)):
+            result = attack(
                 attackers.create(task.attacker),
                 evidence,
                 drawn(evidence),
@@ -417,5 +426,5 @@ def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
                 others=None if elsewhere is None else know(elsewhere, drawn(elsewhere), task.p),
                 learning_curve=task.in_full,
             )
-        )
+        results.append(result)
     return results

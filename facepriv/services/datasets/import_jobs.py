@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from facepriv.measures.faults import log_fault
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.scratch import holding
 from facepriv.services.datasets import uploads
+from facepriv.services.datasets.estimate import CHECKING, IMPORTING, LOCATING, QUALITY, plan_import
 from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source
 from facepriv.services.datasets.quality import check_quality
@@ -39,7 +41,7 @@ KEEP = timedelta(days=7)
 """How long the end of an import is told, and one that can be resumed is kept, unless it is closed before."""
 KEEP_PREVIEW = timedelta(days=1)
 """How long files wait for somebody to confirm what was recognised."""
-READING, CHECKING = "reading the files", "checking quality"
+READING = "reading the files"
 UNCHECKED = "The quality was not checked to the end; facepriv quality makes up for it."
 UNUSABLE = "unusable"
 """File that says of an import's folder that its input cannot be used, until the folder is removed."""
@@ -183,14 +185,20 @@ class _Execution(LeasedJob):
         finished = self.store.datasets.finished(self.request.name, source.resume_key)
         if finished is not None and finished.created_at > self.job.created_at:
             return finished  # by a worker that was killed right afterwards
-        return import_source(
+        images = len(source.read.images)
+        with suppress(StoreError):
+            self.store.job_plans.set(self.job_id, plan_import(self.store, images, quality=self.request.quality))
+        begun = time.perf_counter()
+        dataset = import_source(
             self.store,
             self.settings,
             source,
             self.request,
-            on_progress=lambda done, total: self.heartbeat("", done, total),
+            on_progress=lambda done, total: self.heartbeat(LOCATING, done, total),
             on_written=lambda: retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner)),
         ).dataset
+        self.count_piece(IMPORTING, images, time.perf_counter() - begun)
+        return dataset
 
     def _check_quality(self, dataset_id: int) -> str | None:
         """Check the quality of what was imported; whatever goes wrong, the data set is there."""
@@ -202,9 +210,13 @@ class _Execution(LeasedJob):
 
             check_quality(self.store, dataset_id, on_progress=show_progress)
 
+        begun, alone = time.perf_counter(), self.alone
         try:
             if self.request.quality:
                 self.run_in_thread(check_in_thread)
+                images, _ = self.store.datasets.extent(dataset_id)
+                self.count_piece(QUALITY, images, time.perf_counter() - begun)
+                self.alone = alone
         except FaceprivError:
             return UNCHECKED
         except Exception as error:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from facepriv.config import Settings
 from facepriv.registry import Registry
+from facepriv.schemas.plans import JobPlan
 from facepriv.schemas.requests import Request
 from facepriv.services.jobs.leased_job import Claim
 from facepriv.store import AuditStore, ProtectionStore, RunStore, Store, StudyStore
@@ -36,9 +37,21 @@ class Kind(ABC):
     def get(self, store: Store, number: int) -> Any:
         """Return the record of this number."""
 
+    def job_id(self, store: Store, number: int) -> int:
+        """Return the number of the job in the queue: what has a table of its own has numbers of its own."""
+        return number
+
+    def plan(self, store: Store, settings: Settings, spec: Any) -> JobPlan | None:
+        """Return how long what was prepared will take, stage by stage; None where that cannot be told."""
+        return None
+
     @abstractmethod
     def find_duplicate(self, store: Store, spec: Any) -> Any:
         """Return the record of what did this very job, or is to do it; None if there is none."""
+
+    def find_same(self, store: Store, spec: Any) -> Any:
+        """Return the record of what waits, is under way or complete and is just this; None if there is none."""
+        return None
 
     def find_here(self, store: Store, settings: Settings) -> list[int] | None:
         """Return the jobs that only workers of this data folder can do; None where any worker can do any."""
@@ -59,6 +72,15 @@ class KindWithTable(Kind):
     def create(self, store: Store, settings: Settings, spec: Any, request: Request, actor: Actor) -> int:
         """Put a spec into the queue and return its number."""
         return self.table(store).create(spec, request=request.model_dump_json(), actor=actor)
+
+    def find_same(self, store: Store, spec: Any) -> Any:
+        """Return a run, an audit, a protection or a study with this very spec."""
+        number = self.table(store).find_same(spec)
+        return None if number is None else self.get(store, number)
+
+    def job_id(self, store: Store, number: int) -> int:
+        """Return the number of its job in the queue."""
+        return self.table(store).job_id(number)
 
     def get(self, store: Store, number: int) -> Any:
         """Return a run, an audit or a protection."""

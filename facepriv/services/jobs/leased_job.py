@@ -20,7 +20,9 @@ from facepriv.measures.faults import log_fault, unexpected
 from facepriv.measures.stored_faces import StoredFace
 from facepriv.services.jobs.pool_calls import Crashed, PoolCalls
 from facepriv.services.jobs.pool_process import Job, JobRef, artifacts
+from facepriv.services.jobs.speeds import ALONE, REST, keep_speeds
 from facepriv.services.jobs.worker_pool import WorkerPool
+from facepriv.stopwatch import NOTHING, Taken, piece
 from facepriv.store import JobRecord, LeaseLostError, Store
 from facepriv.store.measures import Vector
 
@@ -63,6 +65,10 @@ class LeasedJob(ABC):
         self._on_progress = claim.on_progress
         self._progress: tuple[str, int, int] = ("", 0, 0)
         self._last_heartbeat = time.monotonic()
+        self._begun = time.perf_counter()
+        self._calls: list[dict[str, Taken]] = []
+        self.alone = 0.0
+        """Seconds that this process was at something while nothing else of the job went on."""
 
     def execute(self) -> None:
         """Do the job to its end, whatever it is; the reason of a failure is stored.
@@ -75,6 +81,7 @@ class LeasedJob(ABC):
             with suppress(LeaseLostError):
                 try:
                     self.work()
+                    self._keep_speeds()
                 except LeaseLostError:
                     raise
                 except CancelledError:
@@ -128,6 +135,7 @@ class LeasedJob(ABC):
         job = self.pool.job(JobRef(load, self.number, self.owner, self.job.attempts))
         largest = 1 if one_by_one else None
         calls = PoolCalls(self.pool, function, job, items, largest_chunk=largest, note=self.note)
+        self._calls.append(calls.taken)
         away_since: float | None = None
         while calls.hand_out():
             results = calls.wait(self.pool.pace.heartbeat_seconds)
@@ -176,6 +184,7 @@ class LeasedJob(ABC):
             except BaseException as error:
                 future.set_exception(error)
 
+        begun = time.perf_counter()
         # A daemon, so that no worker that is told to end waits for it.
         threading.Thread(target=compute, daemon=True).start()
         try:
@@ -184,6 +193,35 @@ class LeasedJob(ABC):
             return future.result()
         finally:
             unwanted.set()
+            self.count_time(time.perf_counter() - begun)
+
+    def count_time(self, seconds: float) -> None:
+        """Count what this process itself was at while nothing else of the job went on."""
+        self.alone += seconds
+
+    def count_piece(self, what: str, steps: float, seconds: float) -> None:
+        """Count steps of a piece of work that this process itself did."""
+        self._calls.append({what: Taken(steps, steps, seconds * max(1, self.pool.width))})
+
+    @property
+    def work_and_size(self) -> tuple[str, float]:
+        """What the stopwatch calls such a job, and how many images or templates it is about."""
+        return self.noun, 1.0
+
+    def _keep_speeds(self) -> None:
+        """Keep what the pieces of a whole job took, for the estimates of later ones; nothing depends on it."""
+        if self.job.attempts > 1:
+            return
+        work, size = self.work_and_size
+        pieces = {piece(ALONE, work): Taken(1.0, size, self.alone)}
+        for calls in self._calls:
+            for what, taken in calls.items():
+                pieces[what] = pieces.get(what, NOTHING).plus(taken)
+        computed = sum(taken.seconds for calls in self._calls for taken in calls.values()) / max(1, self.pool.width)
+        rest = max(0.0, time.perf_counter() - self._begun - computed - self.alone)
+        pieces[piece(REST, work)] = Taken(1.0, 1.0, rest)
+        with suppress(FaceprivError):
+            keep_speeds(self.store, pieces)
 
     def heartbeat(self, stage: str, done: int, total: int) -> None:
         """Tell the queue that the worker is alive and how far it is, if it is time to.

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from facepriv.errors import FaceprivError, StoreBusyError
 from facepriv.services.jobs.pool_process import compute_chunk
 from facepriv.services.jobs.worker_pool import WorkerPool
+from facepriv.stopwatch import NOTHING, Taken
 
 MAX_CRASHED_IN_A_ROW = 3
 """Items given up one after the other until the work is: it is not the items, then."""
@@ -43,6 +44,8 @@ class PoolCalls(Generic[_I]):
     ) -> None:
         self.busy: StoreBusyError | None = None
         """Why calls that ended last have to be made again, if the artifact store was away."""
+        self.taken: dict[str, Taken] = {}
+        """What the pieces of the calls took in the processes, by name."""
         self._pool = pool
         self._call = (compute_chunk, function, job)
         self._largest_chunk = largest_chunk or pool.pace.largest_chunk
@@ -86,13 +89,15 @@ class PoolCalls(Generic[_I]):
                 "cluster's scheduler runs, and resume."
             )
         try:
-            results, seconds = future.result()
+            results, seconds, taken = future.result()
         except self._pool.lost:
             return self._suspect(chunk) if chunk[0] not in self._suspects else self._try_again(chunk[0])
         except StoreBusyError as error:
             self._again.appendleft(chunk)
             self.busy = error
             return []
+        for what, each in taken.items():
+            self.taken[what] = self.taken.get(what, NOTHING).plus(each)
         fitting = int(self._pool.pace.chunk_seconds * len(chunk) / max(seconds, 1e-9))
         self._size = max(1, min(self._largest_chunk, fitting))
         self._crashed_in_a_row = 0

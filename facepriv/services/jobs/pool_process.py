@@ -16,6 +16,7 @@ import numpy as np
 
 from facepriv.config import Settings
 from facepriv.imaging.acquire import find_faces
+from facepriv.stopwatch import take
 from facepriv.store import ArtifactStore, Store, open_artifacts, open_store
 
 MAX_LESSONS = 2
@@ -111,10 +112,11 @@ def get_content(job: Job) -> Any:
 
 
 def compute_chunk(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
-    """Call a function for some items of a job; return its results and the seconds that it took."""
+    """Call a function for some items of a job; return its results, the seconds that it took, and of what pieces."""
     start = time.perf_counter()
+    take()
     if isinstance(job, PortableJob):
         with _lock:
             job.set_up_process(job)
     results = function(job, items)
-    return results, time.perf_counter() - start
+    return results, time.perf_counter() - start, take()

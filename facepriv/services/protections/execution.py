@@ -16,7 +16,8 @@ from facepriv.schemas.templates import TemplateAudit
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, get_content
-from facepriv.services.protections.job import JUDGING
+from facepriv.services.protections.job import JUDGING, trial_work
+from facepriv.stopwatch import timed
 from facepriv.store import Store
 from facepriv.types import Templates
 
@@ -48,6 +49,11 @@ class ProtectionExecution(LeasedJob):
         record = claim.store.protections.of_job(claim.job.id)
         super().__init__(claim, record.id)
         self.spec = record.spec
+
+    @property
+    def work_and_size(self) -> tuple[str, float]:
+        """A trial, and its templates."""
+        return self.noun, self.store.template_sets.get(self.spec.templates.id).templates
 
     def work(self) -> None:
         """Judge every protection; one that cannot be fitted to these templates is told with its reason."""
@@ -116,7 +122,9 @@ def judge_in_process(job: Job, trials: Sequence[Trial]) -> list[TemplateAudit | 
     results: list[TemplateAudit | str] = []
     for trial in trials:
         try:
-            results.append(judge(content, None if trial.place < 0 else content.spec.tried[trial.place]))
+            choice = None if trial.place < 0 else content.spec.tried[trial.place]
+            with timed(trial_work(choice), len(content.templates.rows) * content.spec.partings):
+                results.append(judge(content, choice))
         except BadInputError as error:
             results.append(str(error))
     return results

@@ -37,6 +37,7 @@ from facepriv.services.jobs.submit import submit
 from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
+from facepriv.services.runs.job import LEARNING, LOCATING, PERTURBING, SUMMING_UP
 from facepriv.services.runs.perturbing import (
     FAULTS,
     PerturbedImage,
@@ -51,8 +52,7 @@ from facepriv.store.measures import Measured
 from facepriv.store.records import ImageRecord, RunImage
 from facepriv.types import GENDER, Actor
 
-LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
-EMBEDDING, SUMMING_UP = "embedding", "comparing"
+EMBEDDING = "embedding"
 _K = TypeVar("_K", bound=Hashable)
 
 
@@ -67,6 +67,11 @@ class RunExecution(LeasedJob):
         super().__init__(claim, self.run.id)
         self._detector_fingerprint = fingerprint(self.spec.detector)
         self._fingerprint = cache(Measure.fingerprint)
+
+    @property
+    def work_and_size(self) -> tuple[str, float]:
+        """A run, and its images."""
+        return self.noun, len(self.spec.image_ids)
 
     def work(self) -> None:
         """Do what remains of the run, stage by stage, and sum it up."""

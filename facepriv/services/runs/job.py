@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from facepriv.config import Settings
+from facepriv.schemas.plans import JobPlan
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.jobs.kinds import KindWithTable
 from facepriv.services.jobs.leased_job import Claim
 from facepriv.services.runs.preparing import find_same_run, prepare_run
 from facepriv.store import RunRecord, RunStore, Store
+
+LOCATING, LEARNING, PERTURBING, SUMMING_UP = "finding landmarks", "learning", "perturbing", "comparing"
+"""Stages of a run."""
 
 
 class RunKind(KindWithTable):
@@ -24,6 +28,12 @@ class RunKind(KindWithTable):
     def prepare(self, store: Store, settings: Settings, request: RunRequest) -> RunSpec:
         """Return the spec of a run."""
         return prepare_run(store, request)
+
+    def plan(self, store: Store, settings: Settings, spec: RunSpec) -> JobPlan:
+        """Return how long a run takes, stage by stage."""
+        from facepriv.services.runs.estimate import plan_run
+
+        return plan_run(store, settings, spec)
 
     def find_duplicate(self, store: Store, spec: RunSpec) -> RunRecord | None:
         """Return what `find_same_run` finds."""

@@ -22,12 +22,14 @@ from facepriv.errors import BadInputError, FaceprivError, StoreError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.measures.faults import log_fault, unexpected
-from facepriv.perturb.base import Learned
+from facepriv.perturb.base import TOGETHER, Learned
 from facepriv.perturb.gallery import Gallery
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
 from facepriv.services.jobs.pool_process import Job, process_settings, report_steps
+from facepriv.services.jobs.speeds import LEARN
 from facepriv.services.runs.process import RunInProcess, get_run
+from facepriv.stopwatch import piece, timed
 from facepriv.store import DatasetRecord, ImageRecord, Learning, Store
 from facepriv.store.artifacts import LEARNED
 from facepriv.types import FEMALE, MALE
@@ -35,6 +37,8 @@ from facepriv.wording import count
 
 FOLDS: Final = "folds"
 DEMO: Final = "demo"
+DEMO_FACES = "demo-faces"
+"""What the stopwatch calls finding the faces of the demo set, to learn from."""
 ENOUGH = 10
 """Subjects of either gender in each half from which on learning from halves is the default."""
 PLENTY = 100
@@ -42,6 +46,8 @@ PLENTY = 100
 LEAST = 3
 """Subjects of either gender without whom nothing can be learnt of a gender at all."""
 DEMO_IMAGES_PER_SUBJECT = 2
+DEMO_IMAGES = 120
+"""Images of the demo set that are learnt from."""
 _ARRAY, _META = "array:", "meta"
 _log = logging.getLogger(__name__)
 
@@ -206,9 +212,11 @@ def learn(
         elsewhere = f"dataset {source.dataset.id}"
         gallery = run.make_gallery([replace(i, subject=other_people(elsewhere, i.subject)) for i in lesson.images])
     seeds = np.random.SeedSequence(run.spec.seed, spawn_key=(lesson.part,))
-    learned = run.method.learn(
-        gallery, run.guides, guards=run.guards, rng=np.random.default_rng(seeds), on_progress=on_progress
-    )
+    names = [[each.name for each in group] for group in (run.guides, run.guards)]
+    with timed(learning_work(run.method.name, *names), len(gallery.image_ids)):
+        learned = run.method.learn(
+            gallery, run.guides, guards=run.guards, rng=np.random.default_rng(seeds), on_progress=on_progress
+        )
     return Learning(
         part=lesson.part,
         source=source.source,
@@ -229,11 +237,17 @@ def get_learned(run: RunInProcess, sha256: str) -> Learned:
 def demo_gallery(max_pixels: int) -> Gallery:
     """Find the faces of the demo set that the package carries, to learn from."""
     faces = []
-    for item in read_demo(images_per_subject=DEMO_IMAGES_PER_SUBJECT).images:
-        pixels = decode(item.path, name=item.name, max_pixels=max_pixels).pixels
-        subject = other_people(DEMO, item.subject)
-        faces.append(acquire(pixels, image_id=item.name, subject=subject, label=item.label, several="largest"))
+    with timed(DEMO_FACES):
+        for item in read_demo(images_per_subject=DEMO_IMAGES_PER_SUBJECT).images:
+            pixels = decode(item.path, name=item.name, max_pixels=max_pixels).pixels
+            subject = other_people(DEMO, item.subject)
+            faces.append(acquire(pixels, image_id=item.name, subject=subject, label=item.label, several="largest"))
     return Gallery.of(faces)
+
+
+def learning_work(method: str, guides: Sequence[str], guards: Sequence[str]) -> str:
+    """Return what the stopwatch calls learning in one go, by the names of all who are asked."""
+    return piece(LEARN, method, *(TOGETHER.join(sorted(set(group))) for group in (guides, guards)))
 
 
 def learn_in_process(job: Job, lessons: Sequence[Lesson]) -> list[Learning | str]:

@@ -12,16 +12,18 @@ import numpy as np
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.imaging.panel import PANEL_VERSIONS
 from facepriv.imaging.quality import psnr_db, ssim
-from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute_each
+from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute_each, pixels_of
 from facepriv.measures.faults import log_fault, unexpected
 from facepriv.measures.landmarks import Points
 from facepriv.measures.stored_faces import face_of
-from facepriv.perturb.base import find_side, judge_versions
+from facepriv.perturb.base import find_side, judge_versions, judging_work
 from facepriv.schemas.runs import NOT_FLIPPED, STOP_TITLES, Phase, RunSpec
 from facepriv.services.jobs.pool_process import Job
+from facepriv.services.jobs.speeds import PANEL
 from facepriv.services.runs.attributes import UNLABELLED_NOTE
 from facepriv.services.runs.learning import get_learned
 from facepriv.services.runs.process import RunInProcess, get_run
+from facepriv.stopwatch import timed
 from facepriv.store.measures import Vector
 from facepriv.store.records import FailureStage, RunImage
 from facepriv.types import GENDER, Face, PerturbFailure, PerturbResult
@@ -114,7 +116,8 @@ def _perturb(
     survived = dict(result.survived)
     if run.spec.panel:
         sides = [find_side(face, guide) for guide in run.guides]
-        survived |= judge_versions(face, run.guides, sides, result.pixels, PANEL_VERSIONS)
+        with timed(judging_work(PANEL, [guide.name for guide in run.guides]), pixels_of(face)):
+            survived |= judge_versions(face, run.guides, sides, result.pixels, PANEL_VERSIONS)
     return _run_image(run.spec, task, face, result, survived), result.png
 
 

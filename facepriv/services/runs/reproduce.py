@@ -13,7 +13,7 @@ from facepriv.schemas.reproductions import CANDIDATES, Candidates, Experiment, R
 from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 from facepriv.schemas.runs import PHASES, RunSpec
 from facepriv.services.jobs.submit import submit
-from facepriv.services.runs.estimate import Estimate, estimate_run
+from facepriv.services.runs.estimate import plan_run
 from facepriv.services.runs.preparing import find_same_run, prepare_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import ImageRecord, RunRecord, Store
@@ -111,12 +111,23 @@ def _check_labels(name: str, images: Sequence[ImageRecord]) -> None:
         )
 
 
-def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Estimate:
+@dataclass(frozen=True)
+class Expected:
+    """How long repeating the experiments will take."""
+
+    low: float
+    high: float
+    """Seconds, at least and at most."""
+    basis: str
+
+
+def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Expected:
     """Estimate how long all that is not known yet will take."""
     left = [run for run in planned if not run.done]
-    parts = [estimate_run(store, settings, run.request, len(run.spec.image_ids)) for run in left]
-    return Estimate(
-        sum(part.seconds for part in parts),
+    plans = [plan_run(store, settings, run.spec) for run in left]
+    return Expected(
+        sum(plan.low for plan in plans),
+        sum(plan.high for plan in plans),
         f"{count(len(left), 'run')} to compute, {count(len(planned) - len(left), 'run')} known already",
     )
 

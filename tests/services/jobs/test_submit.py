@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.errors import BadInputError, SameJobError, UnknownNameError
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs import control
@@ -43,6 +43,30 @@ def test_the_same_request_is_put_into_the_queue_once(store, settings, request_of
     other = request_of_two.model_copy(update={"seed": 1})
     assert submit(store, settings, other, BOB, once=True).id != first.id
     assert [actor for actor, _, _ in log(store)] == ["bob", "ada"]
+
+
+def test_just_the_same_is_named_before_it_is_done_again(store, settings, request_of_two):
+    first = submit(store, settings, request_of_two, ADA, again=False)
+    with pytest.raises(
+        SameJobError, match=f"^Run {first.id} has exactly these settings and waits for a worker\\.$"
+    ) as caught:
+        submit(store, settings, request_of_two, BOB, again=False)
+    assert (caught.value.kind, caught.value.number, caught.value.code) == ("run", first.id, "same-job")
+    assert len(store.jobs.list()) == 1
+    # By whatever words it is asked for.
+    by_number = RunRequest(**{**request_of_two.model_dump(), "dataset": first.dataset_id})
+    with pytest.raises(SameJobError):
+        submit(store, settings, by_number, BOB, again=False)
+    assert submit(store, settings, request_of_two.model_copy(update={"seed": 1}), BOB, again=False).id != first.id
+    assert submit(store, settings, request_of_two, BOB).id not in (first.id, None)
+    store.jobs.cancel(first.job_id)
+    again = submit(store, settings, request_of_two, BOB)
+    store.jobs.cancel(again.job_id)
+    for run in store.runs.list(states=("waiting",)):
+        store.jobs.cancel(run.job_id)
+    assert submit(store, settings, request_of_two, ADA, again=False).state == "waiting", (
+        "what was cancelled is no reason"
+    )
 
 
 def test_what_is_refused_leaves_nothing(store, settings, request_of_two):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -18,15 +17,9 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.sampling import sample_images
 from facepriv.services.jobs.worker_pool import processes
 from facepriv.services.models.catalogue import list_models
-from facepriv.services.runs.estimate import (
-    EVALUATION_SECONDS,
-    OVERHEAD,
-    PRIOR_EVALUATIONS,
-    estimate_run,
-)
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import ImageRecord
-from tests.finished_run import FAST, METHOD, Finished, copy_demo, start_run
+from tests.finished_run import METHOD, Finished, copy_demo, start_run
 from tests.services import plugins
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -222,69 +215,6 @@ def test_processes():
     assert processes(Settings(workers=0)) >= 1
 
 
-def test_estimate_from_an_earlier_run(finished: Finished):
-    """The same job takes as long as last time, and a third of it a third as long."""
-    store, result = finished.store, finished.run.result
-    whole = estimate_run(
-        store, finished.settings, RunRequest(dataset=finished.run.dataset_id, method=METHOD, parameters=FAST), 6
-    )
-    assert whole.basis.startswith(f"run {finished.run.id} took ")
-    assert whole.seconds == pytest.approx(result.seconds)
-    part = estimate_run(
-        store, finished.settings, RunRequest(dataset=finished.run.dataset_id, method=METHOD, parameters=FAST), 2
-    )
-    assert part.seconds == pytest.approx(whole.seconds / 3)
-
-
-def test_a_resumed_run_tells_nothing(finished: Finished, monkeypatch):
-    """Only what was left after a restart is in its seconds, while its start is that of the first attempt."""
-    get = finished.store.runs.get
-
-    def resumed(run_id: int):
-        run = get(run_id)
-        return replace(run, started_at=run.finished_at - timedelta(seconds=10 * run.result.seconds + 20))
-
-    monkeypatch.setattr(finished.store.runs, "get", resumed)
-    one = estimate_run(
-        finished.store,
-        finished.settings,
-        RunRequest(dataset=finished.run.dataset_id, method=METHOD, parameters=FAST),
-        6,
-    )
-    assert not one.basis.startswith("run ")
-
-
-def test_estimate_from_the_guides_speed_reads_no_image_and_runs_no_network(finished: Finished, monkeypatch):
-    """Nothing was run with these parameters yet."""
-
-    def heavy(*_, **__):
-        raise AssertionError("an estimate must not compute")
-
-    monkeypatch.setattr("facepriv.services.runs.preparing.get_classifier", heavy)
-    monkeypatch.setattr(finished.store.artifacts, "get", heavy)
-    monkeypatch.setattr(finished.store.datasets, "images", heavy)
-    seconds = {}
-    for guide in ("dlib-gender", "levi-hassner", "unheard-of"):
-        one = estimate_run(
-            finished.store,
-            Settings(workers=2),
-            RunRequest(dataset=1, method=METHOD, parameters={**FAST, "sweeps": 39}, guides=[guide]),
-            12,
-        )
-        assert f"{PRIOR_EVALUATIONS[METHOD]:,} evaluations an image" in one.basis
-        assert "ms an evaluation" in one.basis
-        seconds[guide] = one.seconds
-    assert 0 < seconds["dlib-gender"] < seconds["levi-hassner"] < seconds["unheard-of"]
-    difference = EVALUATION_SECONDS["levi-hassner"] - EVALUATION_SECONDS["dlib-gender"]
-    expected = 12 * PRIOR_EVALUATIONS[METHOD] * difference * OVERHEAD / 2
-    assert seconds["levi-hassner"] - seconds["dlib-gender"] == pytest.approx(expected)
-
-
-def test_an_estimate_checks_parameters(finished: Finished):
-    with pytest.raises(BadInputError, match="The parameter eps of algorithm1 cannot be 0"):
-        estimate_run(finished.store, finished.settings, RunRequest(dataset=1, method=METHOD, parameters={"eps": 0}), 6)
-
-
 def test_every_classifier_may_guide(finished: Finished):
     usable = [status.card.name for status in list_models() if status.usable and status.attribute == "gender"]
     assert usable
@@ -332,17 +262,6 @@ def test_a_method_that_heeds_no_matcher_is_not_said_to(finished: Finished):
 def test_an_alias_is_told_by_the_name_it_stands_for():
     with pytest.raises(BadInputError, match=f"of {perturbers.resolve('recommended')} cannot be nan"):
         make_method("recommended", {"margin": float("nan")})
-
-
-def test_a_small_run_does_not_tell_what_a_large_one_takes(finished: Finished):
-    """Its start, and its learning if any, would be counted for each image."""
-    given = {"method": METHOD, "parameters": FAST}
-    images = finished.run.result.images
-    for wanted, told in ((4 * images, True), (4 * images + 1, False)):
-        one = estimate_run(
-            finished.store, finished.settings, RunRequest(dataset=finished.run.dataset_id, **given), wanted
-        )
-        assert one.basis.startswith("run ") == told
 
 
 def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):

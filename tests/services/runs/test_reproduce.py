@@ -83,7 +83,7 @@ def test_estimates_before_anything_is_computed(store, settings, imported):
     everything = service.estimate(store, settings, planned)
     assert everything.basis == "6 runs to compute, 0 runs known already"
     guided_by_b = service.estimate(store, settings, planned[2:4])
-    assert everything.seconds > guided_by_b.seconds > everything.seconds / 2, "the second guide is the slow one"
+    assert everything.high > everything.low > guided_by_b.low > everything.low / 2, "the second guide is the slow one"
 
 
 def test_one_classifier_twice_is_refused(store, imported):

@@ -1,1 +1,0 @@
-"""How far data sets are."""
