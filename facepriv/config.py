@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Bytes kept beside a SQLite file that are given up when its disk is full; 0 for none."""
     import_folders: str = ""
     """Folders of this machine that pages may import from, with all below them, separated as in PATH; empty for none."""
+    release_folders: str = ""
+    """Folders of this machine that pages may release into, separated as in PATH; empty for none."""
     release_needs_sign_off: bool = False
     """Whether images are released only once an officer has accepted the very results of their run or its audit."""
     login: bool = True

@@ -7,7 +7,7 @@ import streamlit as st
 from facepriv.presentation.verdict import not_attacked
 from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.store import AuditSummary, Store
-from parts import audit_form, deletion, faces, one_audit, progress, verdict
+from parts import audit_form, carried, deletion, faces, one_audit, progress, verdict
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -71,7 +71,7 @@ def show(store: Store) -> None:
 
 def newest(store: Store, opened: int | None) -> None:
     """Show the verdict of the audit that is open, or of the newest complete one; else that nobody has attacked."""
-    complete = store.audits.list(states=("complete",), limit=1)
+    complete = store.audits.list(dataset_id=carried.number(), states=("complete",), limit=1)
     number = opened if opened is not None else next((audit.id for audit in complete), None)
     if number is not None:
         audit = store.audits.get(number)
@@ -85,9 +85,7 @@ def newest(store: Store, opened: int | None) -> None:
 def form(store: Store, choice: Choice) -> None:
     """Ask for a data set and start its audit."""
     records = {record.id: record for record in store.datasets.list()}
-    dataset = st.selectbox(
-        "Data set", list(records), format_func=lambda number: records[number].name, key="audit_dataset"
-    )
+    dataset = carried.select({number: record.name for number, record in records.items()}, key="audit_dataset")
     with st.expander("Options", icon=":material/tune:"):
         means = audit_form.means(store, "audit", records[dataset])
         rest = audit_form.numbers(f"audit-{dataset}", faces.dataset_counts(records[dataset]).images)
@@ -100,10 +98,12 @@ def form(store: Store, choice: Choice) -> None:
 
 
 def listing(store: Store) -> None:
-    """List the audits, newest first, a page at a time."""
-    offset = page_of(store.audits.count(), PER_PAGE, "audits")
-    shown = store.audits.list(limit=PER_PAGE, offset=offset)
-    show_rows([_row(audit) for audit in shown], markdown=("Audit", "State"))
+    """List the audits, newest first, a page at a time, of the data set that is looked at or of all."""
+    names = {record.id: record.name for record in store.datasets.list()}
+    dataset = carried.select_or_all(names, key="audits_of")
+    offset = page_of(store.audits.count(dataset_id=dataset), PER_PAGE, f"audits-{dataset}")
+    shown = store.audits.list(dataset_id=dataset, limit=PER_PAGE, offset=offset)
+    show_rows([_row(audit) for audit in shown], "No audit of this data set yet.", markdown=("Audit", "State"))
 
 
 def _of(audit: AuditSummary) -> str:

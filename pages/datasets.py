@@ -25,7 +25,7 @@ from facepriv.services.jobs.submit import submit
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from facepriv.wording import count
-from parts import faces, imports, quality, release, verdict
+from parts import carried, faces, imports, quality, release, verdict
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.parameters import help_of
@@ -51,14 +51,16 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Datasets")
     records = store.datasets.list()
-    if records:
-        verdict.of_dataset(store, store.datasets.get(chosen_of(records)))
+    first = st.container()
     purged()
     imports.show(store)
     if records:
         overview(store, records)
         bring(store, expanded=False)
-        show_dataset(store, records)
+        record = choose(records)
+        with first:
+            verdict.of_dataset(store, record)
+        show_dataset(store, record)
     else:
         st.info(
             "There is no data set yet. Start with the demo faces (60 people who do not exist) or upload your own.",
@@ -269,19 +271,15 @@ def label_options() -> dict[str, Any]:
 # One data set
 
 
-def chosen_of(records: tuple[DatasetRecord, ...]) -> int:
-    """Return the number of the data set that is looked at, by default the first."""
-    if st.session_state.get("dataset") not in {record.id for record in records}:
-        st.session_state["dataset"] = records[0].id
-    return int(st.session_state["dataset"])
-
-
-def show_dataset(store: Store, records: tuple[DatasetRecord, ...]) -> None:
-    """Show one data set: balance, failures, faces, deletion."""
-    names = {record.id: record.name for record in records}
+def choose(records: tuple[DatasetRecord, ...]) -> DatasetRecord:
+    """Ask which data set is looked at."""
     st.divider()
-    chosen = st.selectbox("Data set", list(names), format_func=names.__getitem__, key="dataset")
-    record = store.datasets.get(chosen)
+    chosen = carried.select({record.id: record.name for record in records}, key="dataset")
+    return next(record for record in records if record.id == chosen)
+
+
+def show_dataset(store: Store, record: DatasetRecord) -> None:
+    """Show one data set: balance, failures, faces, deletion."""
     counts = faces.dataset_counts(record)
     facts(record, counts)
     parts: dict[str, Callable[[], None]] = {

@@ -23,7 +23,7 @@ from facepriv.services.runs.methods import list_methods
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count
-from parts import faces, jobs, other_attributes, parameters, progress, starting
+from parts import carried, faces, jobs, other_attributes, parameters, progress, starting
 from parts.shell import with_store
 
 KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
@@ -89,7 +89,7 @@ def form(store: Store) -> None:
     records = {record.id: record for record in store.datasets.list()}
     left, right = st.columns(2, gap="large")
     with left:
-        number = st.selectbox("Data set", list(records), format_func=lambda n: records[n].name, key="run_dataset")
+        number = carried.select({number: record.name for number, record in records.items()}, key="run_dataset")
         record, method = records[number], choose_method(aim)
         first, others = split_parameters(aim, method.name)
         values = parameters.ask(first, method.name, columns=max(1, len(first)))

@@ -14,7 +14,7 @@ from facepriv.schemas.runs import RunResult
 from facepriv.store import AuditRecord, RunRecord, RunSummary, Store
 from facepriv.types import GENDER
 from facepriv.wording import percent
-from parts import audit_form, guide_mixes, one_audit, progress, release, sign_attacker, verdict
+from parts import audit_form, carried, guide_mixes, one_audit, progress, release, sign_attacker, verdict
 from parts.choice import Choice
 from parts.figures import show_figure, show_metric, show_rows
 from parts.parameters import help_of
@@ -77,7 +77,8 @@ def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int
     """Ask for a run; by default the newest complete one."""
     chosen = choice.now()
     if chosen is None:
-        chosen = next(iter(runs))
+        of_carried = store.runs.list(dataset_id=carried.number(), states=("complete",), limit=1)
+        chosen = of_carried[0].id if of_carried else next(iter(runs))
         st.session_state[choice.key] = chosen
     if chosen not in runs:
         runs = runs | {chosen: store.runs.get(chosen)}

@@ -15,7 +15,7 @@ from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.studies.preparing import study_document
 from facepriv.store import Store
 from facepriv.wording import duration
-from parts import figures, jobs, parameters, progress, starting, study_frontier
+from parts import carried, figures, jobs, parameters, progress, starting, study_frontier
 from parts.choice import Choice
 from parts.shell import me, with_store
 
@@ -64,7 +64,7 @@ def show(store: Store) -> None:
 def form(store: Store, choice: Choice) -> None:
     """Ask the two questions, what is released and how much time there is, and start a study."""
     records = {record.id: record for record in store.datasets.list()}
-    dataset = st.selectbox("Data set", list(records), format_func=lambda n: plain(records[n].name), key="study_dataset")
+    dataset = carried.select({number: record.name for number, record in records.items()}, key="study_dataset")
     left, right = st.columns(2, gap="large")
     right_at_most = left.slider(
         "How often may the strongest attacker be right, of 100 times?",

@@ -9,11 +9,12 @@ import streamlit as st
 import facepriv
 from facepriv.presentation.help_texts import LABEL_NOTE, ROLE_TITLES
 from facepriv.store import Store
-from parts import jobs
+from parts import carried, jobs
 from parts.shell import EVERYBODY, me, record_view, with_store
 
 AUDITORS = {
     "overview": ("Overview", ":material/home:"),
+    "data_set": ("Data set", ":material/route:"),
     "datasets": ("Datasets", ":material/photo_library:"),
     "audit": ("Audit", ":material/search_insights:"),
     "protect": ("Protect", ":material/shield:"),
@@ -28,6 +29,8 @@ AUDITORS = {
 OFFICERS = {"shared": ("Shared with you", ":material/inbox:")}
 HELP = {"help": ("Help", ":material/help:")}
 EVERYBODYS = {"account": ("Account", ":material/account_circle:")}
+WITHOUT_LINK = ("overview", "data_set", "models", "access", "account")
+"""Pages that show nothing of one data set, or are its own: no link to its page stands on them."""
 
 here = urlsplit(st.context.url or "")
 # By its own address: Streamlit would otherwise serve it beside faces, or fetch one from elsewhere.
@@ -42,26 +45,37 @@ def show(store: Store) -> None:
     own = EVERYBODYS if me().session is not None else {}
     mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **HELP, **own}
     first = next(iter(mine))
-    page = st.navigation(
-        [
-            st.Page(
-                f"{name}.py", title=title, icon=icon, default=name == first, url_path=None if name == first else name
-            )
-            for name, (title, icon) in mine.items()
-        ]
-    )
-    asked = here.path.strip("/")
+    pages = {
+        name: st.Page(
+            f"{name}.py", title=title, icon=icon, default=name == first, url_path=None if name == first else path(name)
+        )
+        for name, (title, icon) in mine.items()
+    }
+    page = st.navigation(list(pages.values()))
+    asked = here.path.strip("/").replace("-", "_")
     if asked in AUDITORS and asked not in mine:
-        record_view(store, "access-refused", f"/{asked}")
+        record_view(store, "access-refused", f"/{path(asked)}")
         st.warning("This page is for auditors.", icon=":material/block:")
     st.html(Path(__file__).with_name("style.css"))
     if me().role != "officer":
         with st.sidebar:
             jobs.announce()
     sidebar()
+    name = next(name for name, other in pages.items() if other == page)
+    above = st.empty()
+    if name in AUDITORS:
+        carried.from_address(store, name)
     page.run()
+    if name in AUDITORS and name not in WITHOUT_LINK:
+        with above:
+            carried.link()
     st.divider()
     st.caption(LABEL_NOTE)
+
+
+def path(name: str) -> str:
+    """Return the path of a page's address."""
+    return name.replace("_", "-")
 
 
 def sidebar() -> None:

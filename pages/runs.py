@@ -12,7 +12,7 @@ from facepriv.services.audits.verdicts import verdict_in_list
 from facepriv.services.jobs.deletion import list_deleted
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
-from parts import comparing, deletion, one_run, progress, verdict
+from parts import carried, comparing, deletion, one_run, progress, verdict
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -61,7 +61,11 @@ def show(store: Store) -> None:
 
 def verdicts(store: Store, opened: Sequence[int]) -> None:
     """Show the verdicts on the runs that are open, or on the newest complete one."""
-    numbers = opened or [run.id for run in store.runs.list(states=("complete",), limit=1)]
+    newest = store.runs.list(dataset_id=carried.number(), states=("complete",), limit=1)
+    numbers = opened or [run.id for run in newest]
+    record = carried.now(store)
+    if not numbers and record is not None:
+        verdict.of_dataset(store, record, offer=False)
     for run in map(store.runs.get, numbers):
         if run.result is not None:
             verdict.of_run(store, run, offer=len(numbers) == 1, with_limits=run.id == numbers[-1])
@@ -71,9 +75,7 @@ def listing(store: Store) -> None:
     """List runs by data set, state and method."""
     names = {record.id: record.name for record in store.datasets.list()}
     boxes = st.columns(3)
-    dataset = boxes[0].selectbox(
-        "Data set", [None, *names], format_func=lambda i: "all" if i is None else names[i], key="filter_dataset"
-    )
+    dataset = carried.select_or_all(names, key="filter_dataset", box=boxes[0])
     states = boxes[1].multiselect("State", RUN_STATES, key="filter_states", placeholder="all")
     method = boxes[2].selectbox(
         "Method", [None, *perturbers.names()], format_func=lambda m: m or "all", key="filter_method"

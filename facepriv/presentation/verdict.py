@@ -65,6 +65,15 @@ class Verdict:
     """Sentence on the genuine matches lost; empty where nothing was changed."""
     not_tried: tuple[str, ...] = ()
     """Attackers that no figure covers, in a few words each."""
+    accuracy: float | None = None
+    """How often the strongest attacker tried is right, 0..1; None where nobody attacked."""
+
+    @property
+    def right(self) -> str:
+        """How often the strongest attacker tried is right, in words; empty where nobody attacked."""
+        if self.accuracy is None:
+            return ""
+        return f"the strongest attacker tried is right {times_in_100(self.accuracy)} times in 100"
 
     @property
     def word(self) -> str:
@@ -147,7 +156,7 @@ def judge(
         cost = cost_in_words(loss, limit=most_loss)
     elif not cost and loss is not None:
         cost = cost_in_words(loss)
-    return Verdict(level, finding, cost, tuple(not_tried))
+    return Verdict(level, finding, cost, tuple(not_tried), accuracy)
 
 
 def cost_in_words(loss: float, *, limit: float | None = None, between: str = "", sure: bool = True) -> str:

@@ -13,6 +13,7 @@ from facepriv.config import Settings
 from facepriv.errors import StorageFullError, StoreError
 from facepriv.store import migrate, reserve
 from facepriv.store.access import AccessLog
+from facepriv.store.activity import ActivityStore
 from facepriv.store.artifacts import MANY, ArtifactStore
 from facepriv.store.attempts import AttemptStore
 from facepriv.store.audits import AuditStore
@@ -141,6 +142,7 @@ class Store:
         self.shares = ShareStore(database)
         self.remarks = RemarkStore(database)
         self.releases = ReleaseStore(database)
+        self.activity = ActivityStore(database)
 
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)

@@ -82,7 +82,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
 
         Newest first, a page at a time. Those of a study's runs are returned only where that run is asked for.
         """
-        hidden = [] if run_id is not None else [_of_no_study()]
+        hidden = [] if run_id is not None else [of_no_study()]
         conditions = [*matching(AuditRow, dataset_id=dataset_id, run_id=run_id), *hidden]
         return self._list(conditions, states, limit, offset)
 
@@ -94,7 +94,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         Those of a study's runs are not counted.
         """
         kinds = [] if of_run is None else [AuditRow.run_id.is_not(None) == of_run]
-        return self._count([*matching(AuditRow, dataset_id=dataset_id), *kinds, _of_no_study()], states)
+        return self._count([*matching(AuditRow, dataset_id=dataset_id), *kinds, of_no_study()], states)
 
     def finish(self, number: int, owner: str, result: AuditResult) -> None:
         """Make the audit complete with its result; a cancel that came too late is ignored. Raises LeaseLostError."""
@@ -116,5 +116,6 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         return None if deleted is None else f"run {deleted}"
 
 
-def _of_no_study() -> ColumnElement[bool]:
+def of_no_study() -> ColumnElement[bool]:
+    """Return the condition that an audit is not of a study's run."""
     return or_(AuditRow.run_id.is_(None), AuditRow.run_id.not_in(select(StudyRunRow.run_id)))

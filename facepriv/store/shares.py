@@ -63,7 +63,7 @@ class ShareStore:
             session.add(row)
             session.flush()
             officer = None if officer_id is None else session.get_one(UserRow, officer_id)
-            return _share(row, officer), token
+            return share_record(row, officer), token
 
     def find(self, token: str) -> ShareRecord | None:
         """Return the share of a link's token, over or not; None if there is none."""
@@ -101,7 +101,7 @@ class ShareStore:
         hidden = [] if deleted else [~gone]
         with self._database.reading() as session:
             rows = session.execute(query.where(*conditions, *hidden).order_by(ShareRow.id.desc()))
-            return tuple(_share(row, officer, is_deleted=bool(off)) for row, officer, off in rows)
+            return tuple(share_record(row, officer, is_deleted=bool(off)) for row, officer, off in rows)
 
 
 class RemarkStore:
@@ -144,6 +144,7 @@ class RemarkStore:
             return tuple(record_of(RemarkRecord, row) for row in session.scalars(query.order_by(RemarkRow.id)))
 
 
-def _share(row: ShareRow, officer: UserRow | None, *, is_deleted: bool = False) -> ShareRecord:
+def share_record(row: ShareRow, officer: UserRow | None, *, is_deleted: bool = False) -> ShareRecord:
+    """Make a record of a share's row and that of the officer it is for, if it is for one."""
     name = None if officer is None else officer.name
     return record_of(ShareRecord, row, has_link=row.token_sha256 is not None, officer=name, is_deleted=is_deleted)

@@ -43,20 +43,9 @@ OFFICERS = re.compile(
 )
 NAMES = frozenset(
     (
-        *("overview", "datasets", "audit", "protect", "templates", "perturb", "policy", "runs", "sharing", "models"),
-        *(
-            "access",
-            "shared",
-            "help",
-            "account",
-            "login",
-            "logout",
-            "session",
-            "share",
-            "pictures",
-            "releases",
-            "assets",
-        ),
+        *("overview", "data-set", "datasets", "audit", "protect", "templates", "perturb", "policy", "runs", "sharing"),
+        *("models", "access", "shared", "help", "account", "login", "logout", "session", "share", "pictures"),
+        *("releases", "assets"),
         *("component", "static", "media", "_stcore"),
     )
 )

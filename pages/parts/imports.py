@@ -25,7 +25,7 @@ from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.planning import seconds_left
 from facepriv.store import Store
 from facepriv.wording import count, some_time
-from parts import faces, jobs, reading
+from parts import carried, faces, jobs, reading
 from parts.figures import page_of, show_pages, show_rows
 from parts.progress import EVERY, check_worker, head, plan_of
 from parts.shell import errors_shown, me, with_store
@@ -61,8 +61,8 @@ def _settle(job: ImportJob) -> None:
     if st.session_state.get(STARTED) == job.id:
         del st.session_state[STARTED]
         state = job.record.state
-        if state == "complete":
-            st.session_state["dataset"] = job.record.dataset_id
+        if state == "complete" and job.record.dataset_id is not None:
+            carried.take(job.record.dataset_id, job.name)
         if state == "previewed" or (state == "complete" and job.preview is None):
             st.session_state["upload_round"] = st.session_state.get("upload_round", 0) + 1
 
@@ -188,7 +188,9 @@ def complete(store: Store, job: ImportJob) -> None:
         problem_rows(store, record.id, listed, f"import-problems-{job.id}")
         failure_rows(store, record.id, failed, f"failed-{job.id}")
     st.page_link("audit.py", label="Audit it", icon=":material/search_insights:")
-    st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:")
+    carrying = {carried.PARAMETER: job.name}
+    st.page_link("data_set.py", label="What is next for it", icon=":material/route:", query_params=carrying)
+    st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:", query_params=carrying)
 
 
 def problem_rows(store: Store, dataset_id: int, total: int, key: str, empty: str = "") -> None:

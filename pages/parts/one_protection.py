@@ -11,9 +11,10 @@ from facepriv.config import get_settings
 from facepriv.presentation import protection_tables as tables
 from facepriv.presentation.formats import moment, plain
 from facepriv.presentation.protection_findings import NOT_COVERED, protection_findings, right
+from facepriv.presentation.verdict import trial_verdict
 from facepriv.schemas.protections import ProtectionResult
 from facepriv.services.protections.documents import protection_document
-from facepriv.services.protections.download import Download, make_download
+from facepriv.services.protections.download import Download, make_download, write_to_folder
 from facepriv.services.protections.keeping import KeptSet, keep_protected
 from facepriv.store import ProtectionRecord, Store
 from facepriv.wording import count, duration, match_rate
@@ -21,7 +22,7 @@ from parts import jobs, progress, report, verdict, work_log
 from parts.deletion import offer_protection
 from parts.downloads import file_name, offer_result
 from parts.figures import show_figure, show_metric, show_rows
-from parts.release import list_releases
+from parts.release import ask_for_folder, list_releases
 from parts.shell import errors_shown, me
 
 FORMATS = ("as it came", "npz", "csv", "parquet")
@@ -123,15 +124,40 @@ def release(store: Store, trial: ProtectionRecord) -> None:
         "new records. A keyed protection draws a new key each time: keep the key file apart from the archive."
     )
     key = f"release-{trial.id}"
+    assert trial.result is not None, "only a complete trial is released"
+    known = trial_verdict(trial.result, trial.spec)
+    st.markdown(f"**{plain(f'{known.symbol} {known.sentence}')}**")
+    acknowledged = st.checkbox("I have read this verdict and what is not covered", key=f"{key}-acknowledged")
     file_format = st.selectbox("Format", FORMATS, key=f"{key}-format")
-    if st.button("Prepare the release", key=f"{key}-prepare", icon=":material/inventory_2:"):
+    suffix = None if file_format == FORMATS[0] else f".{file_format}"
+    pressed = st.button(
+        "Prepare the release", key=f"{key}-prepare", icon=":material/inventory_2:", disabled=not acknowledged
+    )
+    if pressed:
         with errors_shown():
-            suffix = None if file_format == FORMATS[0] else f".{file_format}"
             st.session_state[key] = make_download(store, get_settings(), trial.id, actor=me().actor, suffix=suffix)
     prepared = st.session_state.get(key)
     if isinstance(prepared, Download):
         hand_out(trial, prepared, key)
+    if acknowledged:
+        into_folder(store, trial, suffix, f"{key}-folder")
     list_releases(store, template_set_id=trial.template_set_id, none="None of these templates was released yet.")
+
+
+def into_folder(store: Store, trial: ProtectionRecord, suffix: str | None, key: str) -> None:
+    """Write the release into a folder of the server, where any is allowed, and offer the key."""
+    folder = ask_for_folder(f"protected-{trial.id}", key)
+    if folder is not None:
+        with errors_shown():
+            secret = write_to_folder(store, get_settings(), trial.id, folder, actor=me().actor, suffix=suffix)
+            st.session_state[key] = (folder, secret)
+    written = st.session_state.get(key)
+    if isinstance(written, tuple):
+        where, secret = written
+        st.success(f"Written to {plain(str(where))}.", icon=":material/check_circle:")
+        if secret is not None:
+            st.caption("Save the key: it is not in the folder, and facepriv does not keep it.")
+            _offer_key(secret, f"{key}-key", f"protected-{trial.id}-key")
 
 
 def hand_out(trial: ProtectionRecord, prepared: Download, key: str) -> None:

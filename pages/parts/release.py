@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
@@ -15,7 +16,8 @@ from facepriv.presentation.verdict import Verdict
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.audits.verdicts import verdict_of_release
 from facepriv.services.releases.key_file import key_json
-from facepriv.services.releases.release import PlannedRelease, plan_release
+from facepriv.services.releases.release import PlannedRelease, plan_release, write_planned
+from facepriv.services.releases.release_folders import LONGEST, new_release_folder, release_roots
 from facepriv.services.sharing.signing_off import require_sign_off
 from facepriv.store import AuditRecord, RunRecord, Store
 from facepriv.web.releases import OFFERS
@@ -34,6 +36,8 @@ class Prepared:
     path: str
     archive: str
     """File name."""
+    folder: Path | None = None
+    """Folder of the server that it was written to."""
 
 
 def of_run(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> None:
@@ -68,7 +72,7 @@ def offer(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> 
             st.session_state[key] = prepare(store, run, p, by, verdict)
     prepared = st.session_state.get(key)
     if isinstance(prepared, Prepared):
-        hand_out(prepared, key)
+        hand_out(store, prepared, key, verdict)
     with st.expander("By command instead, into a folder or an archive", icon=":material/terminal:"):
         st.code(f"facepriv release {run.id} FOLDER --p {p:.6g} --select-by {by}", language=None, wrap_lines=True)
         st.caption(f":material/key: {KEY_NOTE}")
@@ -82,7 +86,7 @@ def prepare(store: Store, run: RunRecord, p: float, by: SelectBy, verdict: Verdi
     return Prepared(planned, path, archive)
 
 
-def hand_out(prepared: Prepared, key: str) -> None:
+def hand_out(store: Store, prepared: Prepared, key: str, verdict: Verdict) -> None:
     """Show the two files of a release, and what there is to know of them."""
     planned = prepared.planned
     st.success(
@@ -115,6 +119,40 @@ def hand_out(prepared: Prepared, key: str) -> None:
             "2. Images (zip)</a>"
         )
     st.caption("Both are for you alone, for up to one hour. The archive is made while it is sent.")
+    folder = ask_for_folder(f"{prepared.archive.removesuffix('.zip')}", key)
+    if folder is not None:
+        with errors_shown():
+            into_folder(store, planned, folder, verdict)
+            prepared = st.session_state[key] = replace(prepared, folder=folder)
+    if prepared.folder is not None:
+        st.success(f"Written to {plain(str(prepared.folder))}. Save the key file, too: it is not in the folder.")
+
+
+def ask_for_folder(name: str, key: str) -> Path | None:
+    """Ask for a new folder of the server to release into, where the settings allow any; return it once it is wanted."""
+    roots = [root.as_posix() for root in release_roots(get_settings())]
+    if not roots:
+        return None
+    with st.expander("Into a folder on the server instead", icon=":material/folder:"):
+        left, right = st.columns(2)
+        root = left.selectbox("In the folder", roots, format_func=plain, key=f"{key}-root")
+        named = right.text_input("Name of the new folder", name, key=f"{key}-folder", max_chars=LONGEST)
+        if st.button("Write the folder", key=f"{key}-write", icon=":material/drive_file_move:"):
+            with errors_shown():
+                return new_release_folder(get_settings(), root, named)
+    return None
+
+
+def into_folder(store: Store, planned: PlannedRelease, folder: Path, verdict: Verdict) -> None:
+    """Write a release into a folder, with its progress; who leaves the page meanwhile stops it, and nothing is left."""
+    total = len(planned.kept) + 1
+    bar = st.progress(0.0, "Writing …")
+
+    def show(done: int) -> None:
+        bar.progress(done / total, f"Writing: {done:,} of {total:,} files")
+
+    write_planned(store, planned, folder, actor=me().actor, verdict=verdict.sentence, key_file=None, on_file=show)
+    bar.empty()
 
 
 def list_releases(

@@ -17,6 +17,7 @@ from facepriv.services.templates.quality import get_template_quality
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import UNDER_WAY
 from facepriv.wording import count
+from parts import carried
 from parts.jobs import seen
 from parts.parameters import help_of
 from parts.progress import EVERY, check_worker, head
@@ -80,7 +81,7 @@ def make(store: Store) -> None:
     if not records or not matchers:
         st.caption("There is no data set of images yet." if not records else "No matcher can be used here; see Models.")
         return
-    dataset = st.selectbox("Data set", list(records), format_func=records.__getitem__, key="templates_dataset")
+    dataset = carried.select(records, key="templates_dataset")
     matcher = st.selectbox("Matcher", matchers, key="templates_of_matcher")
     name = st.text_input("Name", f"{records[dataset]}-{matcher}", key=f"templates_made_name-{dataset}-{matcher}")
     if st.button("Make templates", key="make_templates", icon=":material/fingerprint:"):

@@ -6,12 +6,14 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
+from facepriv.presentation.journey import DatasetFacts
 from facepriv.presentation.verdict import Verdict, to_html
 from facepriv.schemas.requests import AuditRequest
 from facepriv.services.audits.verdicts import verdict_of_run, verdicts_of_dataset
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit
 from facepriv.store import DatasetRecord, RunRecord, Store
+from parts import carried
 from parts.progress import ACTIVE
 from parts.shell import errors_shown, me
 
@@ -30,6 +32,23 @@ def of_dataset(store: Store, record: DatasetRecord, *, offer: bool = True) -> No
         show(found.best, f"{record.name}, best audited release so far: run {found.best_run}")
     if offer and found.audit is None:
         offer_audit(store, AuditRequest(dataset=record.name), f"dataset-{record.id}", dataset_id=record.id)
+
+
+def of_facts(facts: DatasetFacts) -> None:
+    """Show the verdict on a data set as it is and on the best release made of it, without an offer."""
+    name = facts.record.name
+    show(facts.untouched, f"{name}, images as they are", with_limits=facts.best is None)
+    if facts.best is not None:
+        show(facts.best, f"{name}, best audited release so far: run {facts.best_run}")
+
+
+def in_list(facts: DatasetFacts) -> None:
+    """Show one verdict on a data set among others: on the best release made of it, else on its images as they are."""
+    name = facts.record.name
+    if facts.best is None:
+        show(facts.untouched, f"{name}, images as they are", with_limits=False)
+    else:
+        show(facts.best, f"{name}, best audited release so far: run {facts.best_run}", with_limits=False)
 
 
 def of_run(store: Store, run: RunRecord, *, offer: bool = True, with_limits: bool = True) -> None:
@@ -52,7 +71,7 @@ def offer_audit(
             "audit.py",
             label=f"Audit {number} is attacking now",
             icon=":material/play_circle:",
-            query_params={"audit": number},
+            query_params={"audit": number, **carried.address()},
         )
         return
     pressed = st.button(
@@ -62,10 +81,15 @@ def offer_audit(
         icon=":material/search_insights:",
     )
     if pressed:
-        with errors_shown():
-            audit = submit(store, get_settings(), request, me().actor, once=True)
-            ensure_worker(get_settings())
-            st.switch_page("audit.py", query_params={"audit": str(audit.id)})
+        start_audit(store, request)
+
+
+def start_audit(store: Store, request: AuditRequest) -> None:
+    """Start an audit, unless the same is under way, and open its page; show a refusal as one sentence."""
+    with errors_shown():
+        audit = submit(store, get_settings(), request, me().actor, once=True)
+        ensure_worker(get_settings())
+        st.switch_page("audit.py", query_params={"audit": str(audit.id), **carried.address()})
 
 
 def details(text: str) -> None:

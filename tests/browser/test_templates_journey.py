@@ -77,6 +77,7 @@ def test_from_a_file_of_templates_to_a_release(chromium, site, templates, tmp_pa
 
     report = saved(page, "Download the report").decode()
     assert trial_verdict(trial.result, trial.spec).finding in report.replace("&#39;", "'")
+    page.get_by_text("I have read this verdict").click()
     page.get_by_role("button", name="Prepare the release").click()
     page.get_by_text("24 templates protected.").wait_for(timeout=PATIENCE)
     archive, key_file = saved(page, "Protected templates (zip)"), tmp_path / "key.json"

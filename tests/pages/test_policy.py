@@ -158,6 +158,34 @@ def test_a_release_is_prepared_once_its_verdict_was_read(audited, visit, said, f
         assert store.releases.list() == (), "nothing was handed out yet"
 
 
+def test_a_release_goes_into_a_folder_of_the_server_where_that_is_allowed(audited, visit, said, found, tmp_path):
+    key = f"release-1-{found.policy.p:.6g}-image"
+    app = visit("policy")
+    app.checkbox(f"{key}-acknowledged").check().run()
+    app.button(f"{key}-prepare").click().run()
+    assert f"{key}-write" not in {button.key for button in app.button}, "nobody has allowed a folder"
+    target = tmp_path / "out"
+    target.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEPRIV_RELEASE_FOLDERS", str(target))
+        app.run()
+        app.text_input(f"{key}-folder").set_value("../elsewhere").run()
+        app.button(f"{key}-write").click().run()
+        assert "without slashes" in app.error[0].value
+        app.text_input(f"{key}-folder").set_value("staff").run()
+        app.button(f"{key}-write").click().run()
+        assert not app.exception
+        assert not app.error, [each.value for each in app.error]
+    planned = app.session_state[key].planned
+    assert len(list((target / "staff" / "images").iterdir())) == len(planned.kept)
+    assert (target / "staff" / "manifest.csv").is_file()
+    assert [path.name for path in target.iterdir()] == ["staff"], "the key is not written beside it"
+    with open_store(audited) as store:
+        (released,) = store.releases.list()
+        assert released.items == len(planned.kept)
+        assert [line.subject for line in store.access.list(action="policy-exported")] == ["run 1"]
+
+
 def test_a_mix_that_nobody_judged_is_released_as_such(audited, visit):
     app = visit("policy")
     app.slider[0].set_value(71.5).run()

@@ -94,12 +94,30 @@ def test_the_report_is_offered(tried, visit):
 
 def test_a_release_is_prepared_and_logged(tried, visit):
     app = visit("templates", protection="1")
+    assert app.button("release-1-prepare").disabled
+    app.checkbox("release-1-acknowledged").check().run()
     app.button("release-1-prepare").click().run()
     assert not app.exception
     offered = {button.proto.label for button in app.get("download_button")}
     assert {"Protected templates (zip)", "Key file"} <= offered
     with open_store(tried) as store:
         assert store.access.list(action="templates-protected")[0].subject == "protection 1"
+
+
+def test_a_release_goes_into_a_folder_of_the_server_where_that_is_allowed(tried, visit, tmp_path, monkeypatch):
+    assert "release-1-folder-write" not in {button.key for button in visit("templates", protection="1").button}
+    target = tmp_path / "out"
+    target.mkdir()
+    monkeypatch.setenv("FACEPRIV_RELEASE_FOLDERS", str(target))
+    app = visit("templates", protection="1")
+    app.checkbox("release-1-acknowledged").check().run()
+    app.text_input("release-1-folder-folder").set_value("vault").run()
+    app.button("release-1-folder-write").click().run()
+    assert not app.exception
+    assert not app.error
+    assert {"manifest.json", "map.npz", "map.onnx"} <= {path.name for path in (target / "vault").iterdir()}
+    assert [path.name for path in target.iterdir()] == ["vault"], "the key is not written beside it"
+    assert [button.proto.label for button in app.get("download_button")].count("Key file") == 1
 
 
 def test_protected_templates_are_kept_as_a_set(tried, visit, said):

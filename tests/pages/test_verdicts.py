@@ -10,7 +10,7 @@ from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.store import open_store
 from tests.pages.conftest import VERDICT, audit_result, store_audit
 
-PAGES = ("overview", "datasets", "runs", "audit", "policy")
+PAGES = ("overview", "data_set", "datasets", "runs", "audit", "policy")
 
 
 def first_under_the_title(app: AppTest) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from facepriv.presentation.verdict import Verdict, audit_verdict, not_attacked, release_verdict, run_verdict
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
@@ -12,8 +14,21 @@ LOOKED_AT = 20
 RANK = ("protected", "costly", "uncertain", "exposed", "unknown")
 """Verdicts, the best first."""
 MOST_KNOWN = 2000
-"""Audits whose verdicts a process keeps: complete ones never change, and reading one takes tens of milliseconds."""
-_known: dict[tuple[object, ...], tuple[Verdict, Verdict]] = {}
+"""Audits whose verdicts a process keeps: complete ones never change, and reading one takes milliseconds."""
+
+
+class AuditVerdicts(NamedTuple):
+    """What a complete audit found, in short."""
+
+    release: Verdict
+    """On what it judged: of a run its release, of a data set its images as they are."""
+    untouched: Verdict
+    """On the images as they are, which every audit attacks, too."""
+    judged: bool
+    """Whether gender classifiers judged the images as they are."""
+
+
+_known: dict[tuple[object, ...], AuditVerdicts] = {}
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,8 @@ class DatasetVerdicts:
     best_run: int | None
     audit: int | None
     """The audit that `untouched` is from; None where nobody audited it."""
+    best_audit: int | None = None
+    """The audit that `best` is from."""
 
 
 def verdict_of_audit(store: Store, audit: AuditRecord) -> Verdict:
@@ -45,7 +62,7 @@ def verdict_of_run(store: Store, run: RunRecord) -> tuple[Verdict, int | None]:
     """
     newest = store.audits.list(run_id=run.id, states=("complete",), limit=1)
     if newest:
-        return _verdicts(store, newest[0])[0], newest[0].id
+        return verdicts_of_audit(store, newest[0]).release, newest[0].id
     return (not_attacked() if run.result is None else run_verdict(run.result)), None
 
 
@@ -54,7 +71,7 @@ def verdict_in_list(store: Store, run: RunSummary) -> Verdict | None:
     if run.state != "complete":
         return None
     newest = store.audits.list(run_id=run.id, states=("complete",), limit=1)
-    return _verdicts(store, newest[0])[0] if newest else not_attacked()
+    return verdicts_of_audit(store, newest[0]).release if newest else not_attacked()
 
 
 def verdict_of_release(run: RunRecord, audit: AuditRecord | None, p: float) -> Verdict:
@@ -75,42 +92,55 @@ def verdict_of_results(store: Store, run_id: int | None, audit_id: int | None) -
     return not_attacked() if result is None else run_verdict(result)
 
 
-def verdicts_of_dataset(store: Store, dataset_id: int) -> DatasetVerdicts:
+def verdicts_of_dataset(store: Store, dataset_id: int, newest: Sequence[AuditSummary] | None = None) -> DatasetVerdicts:
     """Return the verdict on a data set's images as they are, and on the best audited release made of them.
 
     Every audit judges the untouched images, too; one of the data set as it is counts before one of a run, a newer one
-    before an older one.
+    before an older one. ``newest`` are its newest complete audits, the newest first, where they are known already.
     """
-    untouched, audit = verdict_on_images(store, dataset_id)
-    latest: dict[int, Verdict] = {}
-    for newest in _newest(store, dataset_id):
-        if newest.run_id is not None and newest.run_id not in latest:
-            latest[newest.run_id] = _verdicts(store, newest)[0]
-    best = min(latest, key=lambda run: RANK.index(latest[run].level), default=None)
-    return DatasetVerdicts(untouched, None if best is None else latest[best], best, audit)
+    audits = _newest(store, dataset_id) if newest is None else newest
+    of_untouched = _of_untouched(audits)
+    latest: dict[int, tuple[Verdict, AuditSummary]] = {}
+    for audit in audits:
+        if audit.run_id is not None and audit.run_id not in latest:
+            latest[audit.run_id] = verdicts_of_audit(store, audit).release, audit
+    best = min(latest, key=lambda run: RANK.index(latest[run][0].level), default=None)
+    return DatasetVerdicts(
+        untouched=not_attacked() if of_untouched is None else verdicts_of_audit(store, of_untouched).untouched,
+        best=None if best is None else latest[best][0],
+        best_run=best,
+        audit=None if of_untouched is None else of_untouched.id,
+        best_audit=None if best is None else latest[best][1].id,
+    )
 
 
 def verdict_on_images(store: Store, dataset_id: int) -> tuple[Verdict, int | None]:
     """Return the verdict on a data set's images as they are, and the number of the audit that it is from, if any."""
-    newest = _newest(store, dataset_id)
-    first = next((audit for audit in newest if audit.run_id is None), newest[0] if newest else None)
-    return (not_attacked(), None) if first is None else (_verdicts(store, first)[1], first.id)
+    first = _of_untouched(_newest(store, dataset_id))
+    return (not_attacked(), None) if first is None else (verdicts_of_audit(store, first).untouched, first.id)
+
+
+def _of_untouched(newest: Sequence[AuditSummary]) -> AuditSummary | None:
+    """Return the audit whose figures of the untouched images count: of the data set as it is, else of a run."""
+    return next((audit for audit in newest if audit.run_id is None), newest[0] if newest else None)
 
 
 def _newest(store: Store, dataset_id: int) -> tuple[AuditSummary, ...]:
     return store.audits.list(dataset_id=dataset_id, states=("complete",), limit=LOOKED_AT)
 
 
-def _verdicts(store: Store, complete: AuditSummary) -> tuple[Verdict, Verdict]:
-    """Return the verdicts of a complete audit on its release and on the untouched images, read once a process."""
+def verdicts_of_audit(store: Store, complete: AuditSummary) -> AuditVerdicts:
+    """Return what a complete audit found, in short, read once a process."""
     # Two databases may have an audit of the same number, but not one that began and ended at the same microseconds.
     key = complete.id, complete.dataset_name, complete.started_at, complete.finished_at
     verdicts = _known.get(key)
     if verdicts is None:
         audit = store.audits.get(complete.id)
         if audit.result is None:
-            return not_attacked(), not_attacked()
-        verdicts = verdict_of_audit(store, audit), audit_verdict(audit.result, of="untouched")
+            return AuditVerdicts(not_attacked(), not_attacked(), judged=False)
+        verdicts = AuditVerdicts(
+            verdict_of_audit(store, audit), audit_verdict(audit.result, of="untouched"), bool(audit.result.baseline)
+        )
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[key] = verdicts

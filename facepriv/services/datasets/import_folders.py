@@ -13,7 +13,12 @@ from facepriv.trees import files_below
 
 def allowed_roots(settings: Settings) -> tuple[Path, ...]:
     """Return the folders that pages may import from, links followed; those that are not there are left out."""
-    named = [Path(part).expanduser() for part in settings.import_folders.split(os.pathsep) if part.strip()]
+    return listed_folders(settings.import_folders)
+
+
+def listed_folders(setting: str) -> tuple[Path, ...]:
+    """Return the folders that a setting lists as PATH does, links followed; those that are not there are left out."""
+    named = [Path(part).expanduser() for part in setting.split(os.pathsep) if part.strip()]
     return tuple(dict.fromkeys(folder.resolve() for folder in named if folder.is_dir()))
 
 

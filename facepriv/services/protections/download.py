@@ -1,10 +1,11 @@
-"""A release of protected templates as one zip archive in memory, with the key as a file of its own."""
+"""A release of protected templates from a page: one zip archive in memory, or a folder of the server, the key apart."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from facepriv.config import Settings
 from facepriv.scratch import temporary_folder
@@ -40,3 +41,16 @@ def make_download(
                 archive.write(file, file.name)
         key = key_file.read_bytes() if released.key_file is not None else None
     return Download(packed.getvalue(), key, released.templates)
+
+
+def write_to_folder(
+    store: Store, settings: Settings, number: int, folder: Path, *, actor: Actor, suffix: str | None = None
+) -> bytes | None:
+    """Release protected templates with a new key into a folder; return the key file, None where there is no key.
+
+    Raises as `write_protected`.
+    """
+    with temporary_folder(settings.temporary, "release-") as aside:
+        key_file = aside / f"key{KEY_SUFFIX}"
+        released = write_protected(store, number, folder, actor=actor, suffix=suffix, key_file=key_file)
+        return None if released.key_file is None else key_file.read_bytes()

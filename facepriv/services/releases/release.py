@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,13 +210,15 @@ def stream_release(store: Store, planned: PlannedRelease, *, verdict: str, actor
 class _Noted:
     """Counts the files that were handed on, and keeps the last one, which is the manifest."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_file: Callable[[int], None] = lambda done: None) -> None:
         self.done, self.last = 0, b""
+        self._on_file = on_file
 
     def __call__(self, files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
         for path, data in files:
             yield path, data
             self.done, self.last = self.done + 1, data
+            self._on_file(self.done)
 
 
 def _keep(store: Store, planned: PlannedRelease, manifest: bytes, verdict: str, actor: Actor) -> ReleaseRecord:
@@ -264,22 +266,9 @@ def write_release(
     BadInputError
         As `plan_release`, and if the folder holds something, or the archive or the key file exists.
     """
-    planned, noted = plan_release(store, weights, select_by=select_by, key=key), _Noted()
+    planned = plan_release(store, weights, select_by=select_by, key=key)
     key_file = choose_key_file(target, key_file, KEY_SUFFIX)
-    if target.suffix.lower() == ZIP:
-        with new_file(target) as stream:
-            store.access.record(actor, BEGUN, planned.about)
-            for piece in zipped(noted(make_files(store, planned)), SAME_TIME):
-                stream.write(piece)
-            write_new_key_file(key_file, planned.key_content())
-    else:
-        with output_folder(target, NAMES):
-            store.access.record(actor, BEGUN, planned.about)
-            for path, data in noted(make_files(store, planned)):
-                file = write_file(target, path, data)
-                os.utime(file, (SAME_TIME, SAME_TIME))
-            write_new_key_file(key_file, planned.key_content(), of=target)
-    record = _keep(store, planned, noted.last, verdict, actor)
+    record = write_planned(store, planned, target, actor=actor, verdict=verdict, key_file=key_file)
     return ReleaseReport(
         target=target,
         key_file=key_file,
@@ -291,6 +280,48 @@ def write_release(
         warnings=planned.warnings,
         record=record,
     )
+
+
+def write_planned(
+    store: Store,
+    planned: PlannedRelease,
+    target: Path,
+    *,
+    actor: Actor,
+    verdict: str,
+    key_file: Path | None,
+    on_file: Callable[[int], None] = lambda done: None,
+) -> ReleaseRecord:
+    """Write a planned release into a new or empty folder, or into a new archive, and keep that it was released.
+
+    Parameters
+    ----------
+    actor, verdict
+        As for `write_release`.
+    key_file
+        Where the key goes, as `choose_key_file` returns it; None where it is handed out otherwise.
+    on_file
+        Called with the number of files written so far; what it raises ends the release, of which nothing is left.
+
+    Raises BadInputError if the folder holds something, or the archive exists.
+    """
+    noted = _Noted(on_file)
+    if target.suffix.lower() == ZIP:
+        with new_file(target) as stream:
+            store.access.record(actor, BEGUN, planned.about)
+            for piece in zipped(noted(make_files(store, planned)), SAME_TIME):
+                stream.write(piece)
+            if key_file is not None:
+                write_new_key_file(key_file, planned.key_content())
+    else:
+        with output_folder(target, NAMES):
+            store.access.record(actor, BEGUN, planned.about)
+            for path, data in noted(make_files(store, planned)):
+                file = write_file(target, path, data)
+                os.utime(file, (SAME_TIME, SAME_TIME))
+            if key_file is not None:
+                write_new_key_file(key_file, planned.key_content(), of=target)
+    return _keep(store, planned, noted.last, verdict, actor)
 
 
 def runs_on_same_images(store: Store, run_ids: Sequence[int]) -> list[RunRecord]:
