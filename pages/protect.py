@@ -20,7 +20,7 @@ from parts.choice import Choice
 from parts.shell import me, with_store
 
 LIST_MOST = 200
-TIMES = ("10m", "30m", "1h", "2h", "4h", "8h")
+TIMES = ("2m", "5m", "10m", "30m", "1h", "2h", "4h", "8h")
 RATES = {0.01: "1 %", 0.001: "0.1 %", 0.0001: "0.01 %"}
 RELEASES: dict[Release, str] = {"images": "Images", "templates": "Templates", "both": "Both"}
 
