@@ -12,6 +12,7 @@ from facepriv.wording import count, one_in, times_in_100
 
 NOUNS: dict[Released, str] = {"images": "images", "templates": "templates"}
 NOT_YET = "Nothing has been tried yet."
+COST_NOT_KNOWN = "Cost: not known, because there are too few pairs of images to compare."
 NOBODY_BETTER = "Nothing that was tried is better than leaving everything as it is."
 
 
@@ -73,7 +74,7 @@ def outcome_verdict(figures: StudyFigures, goal: StudyGoal, *, untouched: bool =
         round(figures.upper, 9),
         strongest_in_words(figures),
         loss=None if untouched else figures.lost.value,
-        cost="" if untouched else "Cost: not known, because there are too few pairs of images to compare.",
+        cost="" if untouched or figures.lost.value is not None else COST_NOT_KNOWN,
         goal=goal.attacker_at_most,
         most_loss=goal.matches_lost,
     )

@@ -11,11 +11,9 @@ from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
 from facepriv.presentation.study_tables import by_loss, frontier_rows, title_of_share
 from facepriv.presentation.study_verdict import outcome_verdict, strongest_in_words
-from facepriv.schemas.requests import AuditRequest
 from facepriv.schemas.studies import Released, StudyDocument, StudyOutcome
 from facepriv.services.audits.verdicts import verdict_of_release
 from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit
 from facepriv.services.studies.applying import Applied, apply_candidate, find_applied
 from facepriv.store import Store
 from facepriv.wording import percent
@@ -160,7 +158,7 @@ def _apply(store: Store, document: StudyDocument, found: StudyOutcome, released:
     with errors_shown():  # a method that is not installed any more, say
         applied = find_applied(store, spec, candidate)
         if applied.run is not None:
-            _run_of(store, applied, candidate.p, found)
+            _run_of(store, document, applied, found)
         elif applied.protections:
             _protections_of(applied)
         else:
@@ -183,8 +181,8 @@ def _offer(store: Store, document: StudyDocument, found: StudyOutcome, released:
             st.rerun()
 
 
-def _run_of(store: Store, applied: Applied, p: float, found: StudyOutcome) -> None:
-    run, audit = applied.run, applied.audit
+def _run_of(store: Store, document: StudyDocument, applied: Applied, found: StudyOutcome) -> None:
+    run, audit, p = applied.run, applied.audit, found.candidate.p
     assert run is not None
     if run.state in progress.ACTIVE:
         progress.keep_worker()
@@ -196,8 +194,7 @@ def _run_of(store: Store, applied: Applied, p: float, found: StudyOutcome) -> No
         st.write("The images are changed; nobody has attacked them yet.")
         if st.button(f"Audit run {run.id}", key=f"audit-run-{run.id}", icon=":material/search_insights:"):
             with errors_shown():
-                request = AuditRequest(run=run.id, p=p, select_by=found.candidate.select_by)
-                submit(store, get_settings(), request, me().actor)
+                apply_candidate(store, get_settings(), document.spec, found.candidate, me().actor)
                 ensure_worker(get_settings())
                 st.rerun()
         return

@@ -26,6 +26,7 @@ def test_made_up_database_has_the_tail_of_lfw():
     np.testing.assert_allclose(np.linalg.norm(templates, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_prints_ratios_memory_and_figures(capfd):
     small = ["--images", "1500", "--subjects", "600", "--million", "3000", "--pairs", "500000", "--repeats", "1"]
     assert bench.main(small) == 0

@@ -74,6 +74,7 @@ def test_rows_are_chosen_by_row_or_method_and_all_registered_methods_have_one():
         bench.variants(["nothing"])
 
 
+@pytest.mark.slow
 def test_measures_what_the_method_does(faces):
     quick = {"stages": 1, "survive_jpeg90": False, "survive_resize75": False}
     measured = bench.Bench(faces, 2, "dlib-gender")

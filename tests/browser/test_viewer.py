@@ -241,6 +241,7 @@ def test_mesh_and_difference_are_shown_on_demand_and_stay_for_the_next_image(pag
     assert colour(page, 0.6, 0.8) == BLUE
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_gone_is_told(chromium, site, address):
     blob_cache, _ = site
     path = address.rpartition("/")[2]

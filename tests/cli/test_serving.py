@@ -7,6 +7,7 @@ import pytest
 pytestmark = pytest.mark.xdist_group("cli")
 
 
+@pytest.mark.slow
 def test_serving_a_network_in_the_open_is_refused(empty):
     # In a process of its own: the server takes the place of the command.
     process = empty.start("serve", "--address", "0.0.0.0")

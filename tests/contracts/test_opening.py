@@ -118,6 +118,7 @@ def test_four_processes_may_open_a_new_database_at_once(settings: Settings, pool
         assert [one.name for one in store.datasets.list()] == names == [f"set {number}" for number in range(4)]
 
 
+@pytest.mark.slow
 def test_store_survives_a_fork(store: Store) -> None:
     add_dataset(store)
     pid = os.fork()

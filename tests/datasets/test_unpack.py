@@ -249,6 +249,7 @@ def test_a_zip64_archive_with_a_comment_arrives(tmp_path: Path) -> None:
     assert run(out, tmp_path).files == ("a.png",)
 
 
+@pytest.mark.slow
 def test_more_entries_than_a_plain_zip_can_count(tmp_path: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

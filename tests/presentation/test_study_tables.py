@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from facepriv.presentation.study_tables import candidate_rows, frontier_rows, lost_range, study_rows, time_left
+from facepriv.presentation.study_verdict import COST_NOT_KNOWN, outcome_verdict
 from facepriv.schemas.figures import Interval
 from facepriv.services.studies.results import make_result
 from facepriv.store import StudySummary
-from tests.study_examples import progress_of, spec_of
+from tests.study_examples import GOAL, figures_of, progress_of, spec_of
 
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 RUNNING = StudySummary(
@@ -54,6 +55,13 @@ def test_the_recommended_candidate_is_marked_and_reasons_are_told():
     reasons = {row["Candidate"]: row["Why"] for row in candidate_rows(result)}
     assert "better in one, by more than chance" in reasons["s2, 100%"]
     assert reasons["s0, 100%"] == ""
+
+
+def test_the_verdict_on_a_candidate_says_what_it_cost_where_that_is_known():
+    assert outcome_verdict(figures_of(0.66, 0.02), GOAL).cost == "Cost: 1 in 50 genuine matches lost."
+    unknown = figures_of(0.66, 0.02).model_copy(update={"lost": Interval(value=None, low=None, high=None)})
+    assert outcome_verdict(unknown, GOAL).cost == COST_NOT_KNOWN
+    assert outcome_verdict(unknown, GOAL, untouched=True).cost == ""
 
 
 def test_what_was_not_measured_is_no_number():

@@ -111,6 +111,7 @@ def saved(stored: Settings, file: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", KINDS)
 @pytest.mark.parametrize("target", KINDS)
 def test_nothing_is_lost_between_any_two_databases(
@@ -299,6 +300,7 @@ def test_an_older_database_is_backed_up_as_it_is_and_upgraded_when_restored(
         assert migrate.condition(session.connection()) == ("current", next_revision)
 
 
+@pytest.mark.slow
 def test_an_older_postgresql_database_is_backed_up_as_it_is(
     tmp_path: Path, file: Path, settings_for: Callable[..., Settings], next_revision: str
 ) -> None:

@@ -111,6 +111,7 @@ def test_nothing_is_left_on_this_machine(artifacts: RemoteArtifacts, bucket_url:
     assert not settings.artifacts.exists()
 
 
+@pytest.mark.slow
 def test_files_of_later_work_are_never_taken_for_settled(bucket_url: str, tmp_path: Path) -> None:
     """S3 tells whole seconds, so a file looks older than it is."""
     with open_store(Settings(home=tmp_path / "home", artifacts_url=bucket_url)) as store:

@@ -146,6 +146,7 @@ def test_the_stored_database_can_be_worked_with(stored: Settings) -> None:
         assert len(store.jobs.list()) == 1, "the import that waits for its confirmation"
 
 
+@pytest.mark.slow
 def test_ids_of_deleted_template_sets_are_not_given_again_after_upgrading(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     settings.home.mkdir()

@@ -9,7 +9,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.perturb.registry import make_method
 from facepriv.policy.study_search import Search
-from facepriv.schemas.requests import ProtectionRequest, RunRequest
+from facepriv.schemas.requests import AuditRequest, ProtectionRequest, RunRequest
 from facepriv.schemas.studies import StudyCandidate, StudySetting, StudySpec
 from facepriv.services.jobs.submit import submit
 from facepriv.services.runs.judges import choose_images
@@ -70,12 +70,17 @@ def apply_candidate(
     """Put into the queue what applies a candidate to all images or templates, and judges it there.
 
     Images are changed under a new key where sides are drawn by one, and audited at the candidate's proportion once
-    that is done. Templates are protected set by set.
+    that is done. Templates are protected set by set. What has applied it before, or is at it, is returned as it is.
 
     Raises as `submit` does.
     """
-    setting = spec.setting(candidate.setting)
-    if setting.released == "images":
+    setting, before = spec.setting(candidate.setting), find_applied(store, spec, candidate)
+    if before.run is not None and before.audit is None and before.run.state == "complete":
+        at = AuditRequest(run=before.run.id, p=candidate.p, select_by=candidate.select_by)
+        submit(store, settings, at, actor)
+    elif before.jobs:
+        return before
+    elif setting.released == "images":
         submit(store, settings, run_request(spec, candidate), actor)
     else:
         for request in _protection_requests(spec, setting):

@@ -10,7 +10,7 @@ from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.perturb.registry import AIM_METHODS, describe_parameters, make_method, perturbers
 from facepriv.protect.registry import make_protection, protections
 from facepriv.schemas.audits import SelectBy
-from facepriv.schemas.requests import DEFAULT_GUIDE, RunRequest, StudyRequest
+from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_PROTECTION, RunRequest, StudyRequest
 from facepriv.schemas.runs import is_key
 from facepriv.schemas.studies import StudyCandidate, StudySetting
 from facepriv.services.models.catalogue import usable_classifiers
@@ -25,7 +25,9 @@ PROTECTION_COST = 1.0
 
 
 def list_settings(request: StudyRequest, images: Sequence[ImageRecord]) -> list[StudySetting]:
-    """Return the settings that a request asks for, those that cost least first.
+    """Return the settings that a request asks for: those advised for an aim first, then those that cost least.
+
+    A study that has little time is to have tried what is likeliest to reach a goal.
 
     Raises UnknownNameError or BadInputError for a method, parameter, classifier or protection that cannot be used.
     """
@@ -41,7 +43,8 @@ def list_settings(request: StudyRequest, images: Sequence[ImageRecord]) -> list[
                     name=f"protection {name}", released="templates", method=name, parameters={}, cost=PROTECTION_COST
                 )
             )
-    return sorted(settings, key=lambda setting: setting.cost)
+    advised = {*AIM_METHODS.values(), protections.resolve(DEFAULT_PROTECTION)}
+    return sorted(settings, key=lambda setting: (setting.method not in advised, setting.cost))
 
 
 def list_candidates(request: StudyRequest, settings: Sequence[StudySetting]) -> list[StudyCandidate]:

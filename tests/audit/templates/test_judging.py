@@ -36,6 +36,7 @@ def test_a_leak_along_no_line_is_found_by_curved_attackers_and_missed_by_the_lin
     assert found["linear"].accuracy.low < 0.5
 
 
+@pytest.mark.slow
 def test_where_nothing_is_planted_the_worst_attacker_does_as_luck_has_it():
     audits = [judge(planted(36, seed), learn_from=planted(36, seed + 50), seed=seed) for seed in range(2)]
     for audit in audits:

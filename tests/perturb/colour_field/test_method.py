@@ -103,6 +103,7 @@ def test_face_without_a_label_leaves_the_side_the_guide_sees(faces, gallery):
     np.testing.assert_array_equal(labelled.pixels, unlabelled.pixels)
 
 
+@pytest.mark.slow
 def test_survives_greyscale_if_asked(faces, gallery):
     some = [faces[0], faces[-1]]
     plain = ColourField()(some, [DlibGender()], gallery=gallery, seed=0)

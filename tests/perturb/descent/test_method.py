@@ -104,6 +104,7 @@ def test_several_guides_are_turned_together(faces, make_gallery):
     assert not all(score_face(guides[1], result.file_face) * face.label < 0 for face, result in alone)
 
 
+@pytest.mark.slow
 def test_more_stages_are_gentler(faces, make_gallery):
     few, many = (
         np.mean([psnr_db(face.pixels, result.pixels, face.box) for face, result in rows])

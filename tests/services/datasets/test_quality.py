@@ -118,6 +118,7 @@ def test_where_subjects_are_no_people_nobody_is_compared(store, settings, tmp_pa
     assert report.contradictions.judged == 10
 
 
+@pytest.mark.slow
 def test_one_subject_that_is_several_people_is_found(store, settings, tmp_path):
     """Two folders of two people each, three of one person each."""
     images = {}

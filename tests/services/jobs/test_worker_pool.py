@@ -52,6 +52,7 @@ def die_amid_the_answer() -> None:
     kill_own_process()
 
 
+@pytest.mark.slow
 def test_libraries_of_a_process_use_one_thread_each(pool: LocalPool):
     before = dict(os.environ)
     assert pool.submit(environment_of_process).result(60) == dict.fromkeys(THREAD_VARIABLES, "1")

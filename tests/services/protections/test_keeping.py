@@ -34,6 +34,7 @@ def store(settings):
         yield store
 
 
+@pytest.mark.slow
 def test_a_kept_set_is_what_a_release_with_its_key_holds(store, tmp_path):
     kept = keep_protected(store, 1, "staff-protected", actor=TEST, key_file=tmp_path / "key.json")
     assert (tmp_path / "key.json").stat().st_mode & 0o777 == 0o600

@@ -43,6 +43,7 @@ def store(settings):
         yield store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
 def test_production_makes_the_same_templates_by_map_and_key(store, tmp_path, suffix):
     released = write_protected(store, 1, tmp_path / "out", actor=TEST, suffix=suffix)

@@ -460,6 +460,7 @@ def test_an_unexpected_error_ends_the_run_but_not_the_worker(store, settings, sm
     assert store.runs.get(second.id).state == "failed"
 
 
+@pytest.mark.slow
 def test_a_run_that_another_worker_took_over_is_left_to_it(store, settings, small_spec):
     run = start_run(store, small_spec())
 

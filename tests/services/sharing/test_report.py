@@ -121,6 +121,7 @@ def test_nobody_is_named_or_shown_unasked(finished: Finished, report: Report) ->
     assert "<img" not in page
 
 
+@pytest.mark.slow
 def test_faces_are_shown_when_asked_for(finished: Finished) -> None:
     report = report_of(finished.store, finished.run.id, faces=2)
     (gallery,) = [one for section in report.sections for one in section.blocks if isinstance(one, Gallery)]

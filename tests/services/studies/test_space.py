@@ -15,10 +15,14 @@ def settings_of(**fields):
     return settings, list_candidates(request, settings)
 
 
-def test_the_default_space_has_some_dozens_of_candidates_and_cheap_ones_come_first():
+def test_the_default_space_has_some_dozens_of_candidates_and_what_is_advised_then_cheap_ones_come_first():
     settings, candidates = settings_of()
     assert 20 <= len(candidates) <= 60
-    assert [each.cost for each in settings] == sorted(each.cost for each in settings)
+    advised = [each.method in ("semantic", "colour-field") for each in settings]
+    assert advised == sorted(advised, reverse=True)
+    for group in (True, False):
+        costs = [each.cost for each, first in zip(settings, advised, strict=True) if first is group]
+        assert costs == sorted(costs)
     for things in (settings, candidates):
         names = [each.name for each in things]
         assert len(set(names)) == len(names)
@@ -50,7 +54,7 @@ def test_finer_choices_wait_for_the_second_rung():
 
 def test_templates_are_searched_by_protection():
     settings, candidates = settings_of(release="templates", protections=("leace", "recommended"))
-    assert [each.method for each in settings] == ["leace", "identity-subspace"]
+    assert [each.method for each in settings] == ["identity-subspace", "leace"]
     assert {each.released for each in settings} == {"templates"}
     assert [each.p for each in candidates] == [1.0, 1.0]
     both, _ = settings_of(release="both", methods=("mixing",), protections=("leace",))
