@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from facepriv.presentation.audit_rows import audit_cells
 from facepriv.presentation.verdict import not_attacked
 from facepriv.services.audits.verdicts import verdict_of_audit
-from facepriv.store import AuditSummary, Store
-from parts import audit_form, carried, deletion, faces, one_audit, progress, verdict
+from facepriv.services.runs.list_figures import read_audits
+from facepriv.store import AuditSummary, JobNotes, Store
+from facepriv.wording import count
+from parts import audit_form, carried, comparing, deletion, faces, grid, one_audit, progress, run_table, verdict
 from parts.choice import Choice
-from parts.figures import page_of, show_rows
-from parts.shell import with_store
+from parts.shell import attempt, show_refusal, with_store
 
 LIST_MOST = 500
 """Newest audits offered; older ones open by their address."""
-PER_PAGE = 50
 
 
 def show(store: Store) -> None:
@@ -25,10 +28,10 @@ def show(store: Store) -> None:
         "What do attackers learn about gender from the original images of a data set, and from the templates that face "
         "matchers store? Each attacker learns from some of the people and is judged on the others."
     )
-    choice = Choice("open_audit", "audit", store.audits.get)
+    choice = Choice("open_audits", "audit", store.audits.summary, several=True)
     deletion.offer_undo()
     choice.from_address()
-    opened = choice.now()
+    opened = choice.numbers()
     with first:
         newest(store, opened)
     records = store.datasets.list()
@@ -39,46 +42,47 @@ def show(store: Store) -> None:
     active = progress.active(store.audits)
     if active:
         progress.keep_worker()
-    others = tuple(number for number in active if number != opened)
+    others = tuple(number for number in active if number not in opened)
     if others:
         st.header("Running")
         st.caption("You may close this page; the work continues.")
         progress.follow("audit", others)
-    if opened is None:
+    if not opened:
         st.header("New audit")
-    with st.container() if opened is None else st.expander("New audit", icon=":material/add:"):
+    with st.container() if not opened else st.expander("New audit", icon=":material/add:"):
         form(store, choice)
     stored = {audit.id: audit for audit in store.audits.list(limit=LIST_MOST)}
     if not stored:
         return
-    if opened is not None and opened not in stored:
-        stored[opened] = store.audits.get(opened)
-    st.selectbox(
-        "Open an audit",
+    stored |= {number: store.audits.summary(number) for number in opened if number not in stored}
+    opened = st.multiselect(
+        "Open one audit, or several to compare them",
         list(stored),
-        index=None,
         format_func=lambda number: f"{number} · {_of(stored[number])} · {stored[number].state}",
         key=choice.key,
         on_change=choice.to_address,
-        placeholder="Choose an audit",
+        placeholder="Choose audits",
     )
-    opened = choice.now()
-    with st.expander("All audits", expanded=opened is None, icon=":material/list:"):
-        listing(store)
-    if opened is not None:
-        one_audit.show(store, store.audits.get(opened), choice.take)
+    with st.expander("All audits", expanded=not opened, icon=":material/list:"):
+        listing(store, choice)
+    if len(opened) == 1:
+        one_audit.show(store, store.audits.get(opened[0]), choice.take)
+    elif opened:
+        comparing.show_audits([store.audits.get(number) for number in opened])
 
 
-def newest(store: Store, opened: int | None) -> None:
-    """Show the verdict of the audit that is open, or of the newest complete one; else that nobody has attacked."""
-    complete = store.audits.list(dataset_id=carried.number(), states=("complete",), limit=1)
-    number = opened if opened is not None else next((audit.id for audit in complete), None)
-    if number is not None:
+def newest(store: Store, opened: Sequence[int]) -> None:
+    """Show the verdicts of the audits that are open, or of the newest complete one; else that nobody has attacked."""
+    numbers = opened or [
+        audit.id for audit in store.audits.list(dataset_id=carried.number(), states=("complete",), limit=1)
+    ]
+    for number in numbers:
         audit = store.audits.get(number)
         if audit.result is not None:
             of = "images as they are" if audit.run_id is None else f"after run {audit.run_id}"
-            verdict.show(verdict_of_audit(store, audit), f"Audit {audit.id} of {audit.dataset_name}, {of}")
-    elif store.datasets.list():
+            found = verdict_of_audit(store, audit)
+            verdict.show(found, f"Audit {audit.id} of {audit.dataset_name}, {of}", with_limits=number == numbers[-1])
+    if not numbers and store.datasets.list():
         verdict.show(not_attacked())
 
 
@@ -97,26 +101,41 @@ def form(store: Store, choice: Choice) -> None:
             st.rerun()
 
 
-def listing(store: Store) -> None:
-    """List the audits, newest first, a page at a time, of the data set that is looked at or of all."""
-    names = {record.id: record.name for record in store.datasets.list()}
-    dataset = carried.select_or_all(names, key="audits_of")
-    offset = page_of(store.audits.count(dataset_id=dataset), PER_PAGE, f"audits-{dataset}")
-    shown = store.audits.list(dataset_id=dataset, limit=PER_PAGE, offset=offset)
-    show_rows([_row(audit) for audit in shown], "No audit of this data set yet.", markdown=("Audit", "State"))
+def listing(store: Store, choice: Choice) -> None:
+    """Show the audits as a table to work with, newest first, of the data set that is looked at or of all."""
+    dataset = run_table.dataset_of_list(store, "audits_of")
+    shown = store.audits.list(dataset_id=dataset, limit=LIST_MOST)
+    if not shown:
+        st.caption("No audit of this data set yet.")
+        return
+    figures = read_audits(store, shown)
+    notes = store.notes.list()
+    above = st.container(horizontal=True, vertical_alignment="center")
+    rows = []
+    for audit in shown:
+        found = figures.get(audit.id)
+        parts = (None, "", {}) if found is None else (found.level, found.attacker, found.numbers)
+        rows.append(audit_cells(audit, notes.get(audit.job_id, JobNotes()), *parts))
+    alt = "Audits with verdict, strongest attacker, cost, data set, version audited, state and duration"
+    picked = grid.show(rows, [audit.id for audit in shown], "audits", alt)
+    key = "picked-audits"
+    show_refusal(key)
+
+    def delete(store: Store) -> None:
+        deletion.discard(store, "audit", picked)
+        grid.forget()
+
+    with above:
+        if not picked:
+            st.caption("Select rows to open, compare or delete audits. Click a column's title to sort by it.")
+            return
+        run_table.open_button(picked, "audit", choice.take)
+        label = f"Delete {count(len(picked), 'audit')}"
+        st.button(label, key="delete-picked", icon=":material/delete:", on_click=attempt, args=(key, delete))
 
 
 def _of(audit: AuditSummary) -> str:
     return audit.dataset_name + ("" if audit.run_id is None else f", run {audit.run_id}")
-
-
-def _row(audit: AuditSummary) -> dict[str, str]:
-    return {
-        "Audit": f"[{audit.id}](?audit={audit.id})",
-        "Data set": audit.dataset_name,
-        "Version audited": "original" if audit.run_id is None else f"after run {audit.run_id}",
-        **progress.cells(audit),
-    }
 
 
 with_store(show)

@@ -233,7 +233,7 @@ def slider(key: str, start: float) -> float:
     """Ask for a proportion; return exactly ``start`` while the slider is not moved."""
     shown = float(round(100 * start, 1))
     title, explained = "Proportion p of images to perturb", HELP["proportion"]
-    moved = st.slider(title, 0.0, 100.0, shown, 0.5, format="%.1f %%", key=key, help=explained)
+    moved = st.slider(title, 0.0, 100.0, shown, 0.5, format="%.1f %%", key=key, help=explained, bind="query-params")
     return start if moved == shown else moved / 100
 
 

@@ -9,10 +9,11 @@ import streamlit as st
 
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import moment, plain, short_hash
+from facepriv.presentation.help_texts import DECISION_TITLES
 from facepriv.services.audits.verdicts import verdict_of_results
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_of, shared_with
-from facepriv.services.sharing.signing_off import DECISION_TITLES, check_remark, save_remark
+from facepriv.services.sharing.signing_off import check_remark, save_remark
 from facepriv.store import ShareRecord, Store
 from facepriv.store.records import DECISIONS, Decision
 from facepriv.web.share import shared_address

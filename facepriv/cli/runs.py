@@ -1,4 +1,4 @@
-"""`facepriv runs`, `show`, `cancel`, `resume`, `follow`, `log`, `delete`, `restore` and `schema`."""
+"""`facepriv runs`, `note`, `show`, `cancel`, `resume`, `follow`, `log`, `delete`, `restore` and `schema`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from facepriv.cli.execution import follow_to_end, say_under_way, watch
 from facepriv.cli.options import NoWait
-from facepriv.cli.output import Full, JsonFile, only, progress, say, show_table, write_json
+from facepriv.cli.output import Full, JsonFile, only, printable, progress, say, show_table, write_json
 from facepriv.cli.results import show_audit, show_run
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.store import AuditStore, RunStore, Store
 
+STATES = ("waiting", "running", "complete", "failed", "cancelled")
 RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
 AuditOption = Annotated[int | None, typer.Option("--audit", help="Number of an audit, instead of a run.")]
 
@@ -28,51 +29,99 @@ AuditOption = Annotated[int | None, typer.Option("--audit", help="Number of an a
 def runs(
     json_file: JsonFile = None,
     limit: Annotated[int, typer.Option(help="Number of runs to list.")] = 50,
+    study: Annotated[int | None, typer.Option(help="List the runs of this study.")] = None,
+    search: Annotated[
+        str,
+        typer.Option(help="Only runs that have all these words in name, notes, tags, method, settings or data set."),
+    ] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="Only runs with this tag; may be repeated.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Only runs on this data set; may be repeated.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help=f"Only runs in this state ({', '.join(STATES)}); may be repeated.")
+    ] = None,
     full: Full = False,
 ) -> None:
-    """List the stored runs with their verdicts, newest first."""
-    from facepriv.services.audits.verdicts import verdict_of_run
+    """List the stored runs with verdict, strongest attacker and cost, newest first."""
+    from facepriv.presentation.run_list import RunFilter, in_words
+    from facepriv.services.audits.run_table import run_table
 
+    for name in state or ():
+        if name not in STATES:
+            raise typer.BadParameter(f"There is no state {name!r}; choose among: {', '.join(STATES)}.")
+    asked = RunFilter(text=search, tags=tag or (), datasets=dataset or (), states=state or ())
     with opened_store() as (store, _):
-        records = store.runs.list(limit=limit)
-        verdicts = {
-            run.id: verdict_of_run(store, store.runs.get(run.id))[0] for run in records if run.state == "complete"
-        }
-    listed = [
-        {
-            "Run": str(run.id),
-            "Verdict": verdicts[run.id].short if run.id in verdicts else run.state,
-            "Data set": run.dataset_name,
-            "Method": run.method,
-            "Guide": run.guide,
-            "Images": str(run.images),
-            "State": run.state,
-            "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
-            "Why": run.error or "",
-        }
-        for run in records
-    ]
-    failed = any(run.error for run in records)
-    shown = ("Run", "Verdict", "Data set", "Method", "Images", *(["Why"] if failed else []))
+        if study is not None:
+            store.studies.summary(study)
+        lines = asked.apply(run_table(store, study_id=study).lines)[:limit]
+    listed = [in_words(line) for line in lines]
+    failed = any(row["Why"] for row in listed)
+    named = any(row["Name"] for row in listed)
+    shown = (
+        "Run",
+        *(["Name"] if named else []),
+        "Verdict",
+        "Right",
+        "Lost",
+        "Data set",
+        "Method",
+        *(["Why"] if failed else []),
+    )
+    filtered = asked != RunFilter() or study is not None
     show_table(
-        "Runs, newest first",
+        "Runs, newest first" if study is None else f"Runs of study {study}, newest first",
         listed if full else only(listed, *shown),
-        none="There is no run yet. Start one with `facepriv perturb DATASET`.",
+        none="No run matches." if filtered else "There is no run yet. Start one with `facepriv perturb DATASET`.",
     )
     rows = [
         {
-            "run_id": run.id,
-            "dataset": run.dataset_name,
-            "method": run.method,
-            "guide": run.guide,
-            "images": run.images,
-            "state": run.state,
-            "created_at": run.created_at.isoformat(),
-            "error": run.error,
+            "run_id": line.number,
+            "dataset": line.run.dataset_name,
+            "method": line.run.method,
+            "guide": line.run.guide,
+            "images": line.run.images,
+            "state": line.run.state,
+            "created_at": line.run.created_at.isoformat(),
+            "error": line.run.error,
+            "name": line.notes.name,
+            "notes": line.notes.notes,
+            "tags": list(line.notes.tags),
+            "level": line.level,
+            "attacker": line.attacker or None,
+            "audit_id": line.audit,
+            "sign_off": line.decision,
+            "sign_off_is_current": None if line.decision is None else line.current,
+            "numbers": line.numbers,
         }
-        for run in records
+        for line in lines
     ]
     write_json(json_file, {"schema": "facepriv.runs/1", "runs": rows})
+
+
+def note(
+    run: RunOrNone = None,
+    audit: AuditOption = None,
+    name: Annotated[str | None, typer.Option(help="Call it so; an empty text takes the name away.")] = None,
+    notes: Annotated[str | None, typer.Option(help="Write this about it, in place of the notes of before.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Add this tag; may be repeated.")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="Take this tag away; may be repeated.")] = None,
+) -> None:
+    """Give a run or an audit a name, notes and tags, which lists show and searches find; without options show them."""
+    from facepriv.services.jobs.notes import get_notes, save_notes
+    from facepriv.store import JobNotes
+
+    with _one_of(run, audit) as (_, _, store, noun, number):
+        kept = get_notes(store, noun, number)
+        if any(given is not None for given in (name, notes, tag, untag)):
+            wanted = JobNotes(
+                name=kept.name if name is None else name,
+                notes=kept.notes if notes is None else notes,
+                tags=tuple(one for one in (*kept.tags, *(tag or ())) if one not in (untag or ())),
+            )
+            kept = save_notes(store, noun, number, wanted, actor=get_actor())
+    said = [f"Name: {kept.name}"] if kept.name else []
+    said += [f"Tags: {', '.join(kept.tags)}"] if kept.tags else []
+    said += [f"Notes: {kept.notes}"] if kept.notes else []
+    say(f"{noun.capitalize()} {number}" + ("" if said else " has no name, notes or tags."), *map(printable, said))
 
 
 def show(

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.presentation.attackers import attacker_in_words
-from facepriv.presentation.run_tables import Row, between, count_rows, number, with_ends
+from facepriv.presentation.run_tables import FIGURE, Row, between, count_rows, number, with_ends
 from facepriv.schemas.audits import (
     CONDITION_TITLES,
     AttackResult,
     AuditResult,
+    AuditSpec,
     Condition,
     ConditionName,
     CurvePoint,
@@ -194,6 +195,51 @@ def worst_loss(result: AuditResult, p: float) -> tuple[str, float] | None:
         if at == p and after is not None and (before := rates.get((matcher, 0.0))) is not None
     ]
     return None if not losses else (max(losses)[1], max(losses)[0])
+
+
+def audit_comparison_rows(audits: Sequence[tuple[str, AuditSpec, AuditResult]]) -> list[Row]:
+    """Return a row for each setting and figure with a column for each audit, which are given with their titles.
+
+    A dash stands where an audit has no such figure.
+    """
+    columns = [(title, _audit_figures(spec, result)) for title, spec, result in audits]
+    names = list(dict.fromkeys(name for _, figures in columns for name in figures))
+    rows = [{FIGURE: name, **{title: figures.get(name, "–") for title, figures in columns}} for name in names]
+    return [row for row in rows if any(text != "–" for key, text in row.items() if key != FIGURE)]
+
+
+def _audit_figures(spec: AuditSpec, result: AuditResult) -> Row:
+    people = spec.learn_from
+    floor = spec.most_fnmr_loss
+    figures = {
+        "Data set": spec.dataset.name,
+        "Version audited": "original" if spec.run_id is None else f"after run {spec.run_id}",
+        "People audited": f"{result.subjects:,}",
+        "Images audited": f"{result.images:,}",
+        "Attackers learned from": "other people of the data set" if people is None else people.dataset.name,
+        "Attackers": ", ".join(spec.attackers),
+        "Classifiers": ", ".join(ref.name for ref in spec.classifiers) or "–",
+        "Matchers": ", ".join(ref.name for ref in spec.matchers) or "–",
+        "Images drawn by": spec.select_by,
+        "Genuine matches that may be lost": "any" if floor is None else percent(floor),
+        "Proportion chosen": "–" if result.policy is None else percent(result.policy.p),
+    }
+    for line in result.headlines:
+        title = CONDITION_TITLES[line.condition]
+        figures[f"Strongest attacker, {title}"] = line.attacker
+        figures[f"Strongest attacker right, {title}"] = f"{percent(line.accuracy)} (at most {percent(line.at_most)})"
+    for condition in result.conditions:
+        for attack in condition.attacks:
+            title = CONDITION_TITLES[condition.name]
+            figures[f"{attack.attacker} right, {title}"] = between(attack.accuracy)
+    lost = None if result.policy is None else worst_loss(result, result.policy.p)
+    if lost is not None:
+        figures["Genuine matches lost in the mixed release"] = f"{percent(lost[1])} ({lost[0]})"
+    for error in result.baseline:
+        figures[f"Gender error of {error.classifier}, untouched"] = between(error.all)
+    figures["Seed"] = str(spec.seed)
+    figures["Computation"] = f"{number(result.seconds, 0)} s"
+    return figures
 
 
 def left_out_rows(result: AuditResult) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from facepriv.schemas.requests import Aim
 from facepriv.schemas.runs import MethodKind
 from facepriv.store import Role
+from facepriv.store.records import Decision
 
 LABEL_NOTE = (
     "Gender is binary here only because the labels and the classifiers are. “Men” and “women” mean images labelled "
@@ -151,6 +152,12 @@ STATES = {
     "complete": ":material/check_circle: complete",
     "failed": ":material/error: failed",
     "cancelled": ":material/cancel: cancelled",
+}
+
+DECISION_TITLES: dict[Decision, str] = {
+    "accepted": "Accepted",
+    "conditions": "Accepted with conditions",
+    "rejected": "Rejected",
 }
 
 KIND_TITLES: dict[MethodKind, str] = {

@@ -265,6 +265,13 @@ def comparison_rows(runs: Sequence[tuple[str, RunSpec, RunResult]]) -> list[Row]
     return [row for row in rows if any(text != "–" for key, text in row.items() if key != FIGURE)]
 
 
+def split_rows(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the rows of a comparison whose columns differ, and those in which all columns are the same."""
+    cells = [{text for name, text in row.items() if name != FIGURE} for row in rows]
+    differ = [row for row, texts in zip(rows, cells, strict=True) if len(texts) > 1]
+    return differ, [row for row, texts in zip(rows, cells, strict=True) if len(texts) <= 1]
+
+
 def _figures(spec: RunSpec, result: RunResult) -> Row:
     guides = [ref.name for ref in spec.guides]
     figures = {

@@ -204,6 +204,20 @@ def _lost_across(matching: Mapping[str, MatchingPhases]) -> tuple[float, bool] |
     return max(changes, default=None)
 
 
+def matches_lost(
+    matching: Mapping[str, MatchingPhases], audit: AuditResult | None = None, p: float = 1.0
+) -> float | None:
+    """Return the share of genuine matches lost that a verdict's cost is said of; None where it is not known.
+
+    Of a run by itself that of untouched with changed images; of an audit's release of a proportion ``p``, 0..1, the
+    greater of that and of the images of the release with each other. ``matching`` as for `audit_verdict`.
+    """
+    across = _lost_across(matching)
+    worst = None if audit is None else worst_loss(audit, p)
+    losses = [*([] if across is None else [p * across[0]]), *([] if worst is None else [worst[1]])]
+    return max(losses, default=None)
+
+
 def audit_verdict(
     result: AuditResult,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, UnknownNameError
@@ -85,6 +85,20 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         hidden = [] if run_id is not None else [of_no_study()]
         conditions = [*matching(AuditRow, dataset_id=dataset_id, run_id=run_id), *hidden]
         return self._list(conditions, states, limit, offset)
+
+    def newest_of_runs(self) -> dict[int, AuditSummary]:
+        """Return the newest complete audit of every run that has one, by the number of the run."""
+        complete = (JobRow.state == "complete", AuditRow.run_id.is_not(None), ~is_deleted())
+        newest = (
+            select(func.max(AuditRow.id))
+            .join(JobRow, JobRow.id == AuditRow.job_id)
+            .where(*complete)
+            .group_by(AuditRow.run_id)
+        )
+        query = self._select(AuditSummary).where(AuditRow.id.in_(newest))
+        with self._database.reading() as session:
+            found = [AuditSummary(**row._mapping) for row in session.execute(query)]
+        return {audit.run_id: audit for audit in found if audit.run_id is not None}
 
     def count(
         self, *, dataset_id: int | None = None, of_run: bool | None = None, states: Iterable[JobState] = ()

@@ -399,6 +399,8 @@ class RunSummary(JobProgress):
     """Images asked for."""
     method: str
     guide: str
+    actor: str
+    """Who asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)

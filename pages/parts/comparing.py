@@ -1,22 +1,39 @@
-"""Several runs side by side, and links that compare them."""
+"""Several runs or audits side by side, what differs first, and links that compare them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from facepriv.charts.matching import det
+from facepriv.charts.policy import leak_bars
 from facepriv.charts.rates import gender_error_of_runs, survival_of_runs
+from facepriv.presentation.audit_tables import audit_comparison_rows
+from facepriv.presentation.formats import NOTHING
 from facepriv.presentation.help_texts import HELP
-from facepriv.presentation.run_tables import comparison_rows
-from facepriv.store import RunRecord, RunSummary, Store
+from facepriv.presentation.run_list import RunLine
+from facepriv.presentation.run_tables import FIGURE, comparison_rows, split_rows
+from facepriv.services.audits.run_table import run_table
+from facepriv.store import AuditRecord, RunRecord, RunSummary, Store
+from facepriv.wording import count
+from parts import progress
 from parts.figures import show_figure, show_rows
 
 OFFERED = 3
+VERDICTS: dict[str, Callable[[RunLine], str]] = {
+    "Verdict": lambda line: line.verdict,
+    "Strongest attacker": lambda line: line.strongest,
+    "Strongest attacker right": lambda line: line.right,
+    "Genuine matches lost": lambda line: line.lost,
+    "Sign-off": lambda line: line.signed,
+    "Name": lambda line: line.notes.name or NOTHING,
+    "Tags": lambda line: ", ".join(line.notes.tags) or NOTHING,
+}
+"""What a comparison says of each run before its settings and figures."""
 
 
-def show(runs: Sequence[RunRecord]) -> None:
+def show(store: Store, runs: Sequence[RunRecord]) -> None:
     """Compare the complete runs among these, and name the others."""
     st.header("Comparison", divider="gray")
     complete = [(run, run.result) for run in runs if run.result is not None]
@@ -37,7 +54,13 @@ def show(runs: Sequence[RunRecord]) -> None:
             icon=":material/warning:",
         )
     titles = {run.id: f"run {run.id} · {run.method}" for run, _ in complete}
-    show_rows(comparison_rows([(f"Run {run.id}", run.spec, result) for run, result in complete]))
+    lines = {line.number: line for line in run_table(store, numbers=[run.id for run, _ in complete]).lines}
+    judged = [
+        {FIGURE: title, **{f"Run {run.id}": write(lines[run.id]) for run, _ in complete}}
+        for title, write in VERDICTS.items()
+    ]
+    figures = comparison_rows([(f"Run {run.id}", run.spec, result) for run, result in complete])
+    show_differences([*judged, *figures], "runs")
     key, of = "-".join(map(str, titles)), f"runs {', '.join(map(str, titles))}"
     left, right = st.columns(2, gap="large")
     with left:
@@ -57,6 +80,41 @@ def show(runs: Sequence[RunRecord]) -> None:
                     st.markdown(f"**Run {run.id} · {run.method}**")
                     alt = f"DET curves of {matcher} in run {run.id}"
                     show_figure(det(phases, matcher), f"det-{key}-{run.id}-{matcher}", alt, of)
+
+
+def show_audits(audits: Sequence[AuditRecord]) -> None:
+    """Compare the complete audits among these, and name the others."""
+    st.header("Comparison", divider="gray")
+    for audit in audits:
+        if audit.result is None:
+            st.info(f"Audit {audit.id} is {audit.state} and has no result to compare.", icon=":material/info:")
+    complete = [(audit, audit.result) for audit in audits if audit.result is not None]
+    if not complete:
+        return
+    if len({audit.spec.dataset.content_sha256 for audit, _ in complete}) > 1:
+        st.warning(
+            "These audits are of different data sets, so the data may cause differences between them.",
+            icon=":material/warning:",
+        )
+    figures = audit_comparison_rows([(f"Audit {audit.id}", audit.spec, result) for audit, result in complete])
+    show_differences(figures, "audits")
+    for audit, result in complete:
+        st.subheader(f"Audit {audit.id}, {progress.audited(audit)}", divider="gray")
+        alt = f"Accuracy of every attacker of audit {audit.id} with its 95 % interval"
+        show_figure(leak_bars(result.conditions), f"leak-{audit.id}", alt, f"audit {audit.id}")
+
+
+def show_differences(rows: Sequence[dict[str, str]], what: str) -> None:
+    """Show the rows of a comparison that differ, and the others folded."""
+    differ, same = split_rows(rows)
+    if differ:
+        st.subheader("What differs")
+        show_rows(differ)
+    else:
+        st.caption(f"Settings and results of these {what} are the same.")
+    if same:
+        with st.expander(f"The same in all {what}: {count(len(same), 'line')}", icon=":material/drag_handle:"):
+            show_rows(same)
 
 
 def rivals(store: Store, run: RunSummary, most: int = OFFERED) -> tuple[RunSummary, ...]:

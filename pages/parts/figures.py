@@ -100,4 +100,6 @@ def page_of(total: int, each: int, key: str) -> int:
     pages = max(1, -(-total // each))
     if pages == 1:
         return 0
-    return each * (int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=key, width=160)) - 1)
+    return each * (
+        int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=key, width=160, bind="query-params")) - 1
+    )

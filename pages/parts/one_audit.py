@@ -16,7 +16,7 @@ from facepriv.schemas.audits import AuditResult, Condition, Headline
 from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import jobs, progress, report, share, verdict, work_log
+from parts import jobs, notes, progress, report, share, verdict, work_log
 from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_rows
@@ -26,11 +26,13 @@ INTERVALS = "Intervals are 95 % intervals over people, not images."
 
 def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
     """Show an audit in whatever state it is; ``forget`` is called once it has been deleted."""
-    st.header(f"Audit {audit.id}", divider="gray")
+    named = store.notes.get(audit.job_id).name
+    st.header(f"Audit {audit.id}" + (f" · {plain(named)}" if named else ""), divider="gray")
     st.caption(
         f"{progress.audited(audit)} · {count(audit.images, 'image')} · seed {audit.spec.seed} · "
         f"started {moment(audit.started_at)} · finished {moment(audit.finished_at)}"
     )
+    notes.show(store, "audit", audit.id, audit.job_id)
     if audit.state in progress.ACTIVE:
         progress.follow("audit", (audit.id,))
         work_log.show(store, audit.job_id)
@@ -118,7 +120,12 @@ def releases(audit: AuditRecord, result: AuditResult) -> None:
     if len(named) > 1:
         default = next((title for title, condition in named.items() if condition.name == "mix"), chosen)
         chosen = st.segmented_control(
-            "Images released", list(named), default=default, required=True, key=f"audit_release-{audit.id}"
+            "Images released",
+            list(named),
+            default=default,
+            required=True,
+            key=f"audit_release-{audit.id}",
+            bind="query-params",
         )
     attacks(named[chosen], audit.spec.attackers)
     learning(audit, result, named[chosen])

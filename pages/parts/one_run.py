@@ -22,7 +22,7 @@ from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, duration, match_rate, percent
-from parts import comparing, jobs, progress, report, run_images, share, work_log
+from parts import comparing, jobs, notes, progress, report, run_images, share, work_log
 from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_pages, show_rows
@@ -34,12 +34,14 @@ SPEC_IMAGES_SHOWN = 200
 
 def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
     """Show a run in whatever state it is; ``forget`` is called once it has been deleted."""
-    st.header(f"Run {run.id}", divider="gray")
+    named = store.notes.get(run.job_id).name
+    st.header(f"Run {run.id}" + (f" · {plain(named)}" if named else ""), divider="gray")
     st.caption(
         f"{plain(run.dataset_name)} · {run.method} guided by {guides(run)} · landmarks {landmarker_name(run.spec)} · "
         f"{count(run.images, 'image')} · "
         f"seed {tables.seed(run.spec)} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
     )
+    notes.show(store, "run", run.id, run.job_id)
     if run.state in progress.ACTIVE:
         progress.follow("run", (run.id,))
         work_log.show(store, run.job_id)
@@ -73,7 +75,9 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
         "Failures": partial(failures, run.id, run.result),
         "Spec and files": partial(files, store, run, forget),
     }
-    part = st.segmented_control("Part of the result", list(parts), default="Gender", required=True, key="run_part")
+    part = st.segmented_control(
+        "Part of the result", list(parts), default="Gender", required=True, key="run_part", bind="query-params"
+    )
     parts[part]()
 
 

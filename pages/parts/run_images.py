@@ -26,6 +26,8 @@ from parts.figures import page_of, show_figure, show_rows
 from parts.shell import record_view
 
 PER_PAGE = 25
+IMAGE = "image"
+"""In the address: number of the image that is shown before and after."""
 SHORT = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale", "mirror": "mirror"}
 
 
@@ -35,7 +37,21 @@ def show(store: Store, run: RunRecord) -> None:
     records = store.runs.run_images(run.id, limit=PER_PAGE, offset=offset)
     ids = [record.image_id for record in records]
     images = {image.id: image for image in store.datasets.images(run.dataset_id, ids=ids)}
-    chosen = st.selectbox("Image", ids, format_func=lambda i: images[i].name, key=f"pair-{run.id}-{offset}")
+    key = f"pair-{run.id}-{offset}"
+    asked = st.query_params.get(IMAGE, "")
+
+    def to_address() -> None:
+        st.query_params[IMAGE] = str(st.session_state[key])
+
+    # By number: the address of a page names no file, which may bear a person's name.
+    chosen = st.selectbox(
+        "Image",
+        ids,
+        index=next((place for place, number in enumerate(ids) if str(number) == asked), 0),
+        format_func=lambda i: images[i].name,
+        key=key,
+        on_change=to_address,
+    )
     if chosen is not None:
         pair(store, run, chosen)
     st.subheader("All images of this page", divider="gray")

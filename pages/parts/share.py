@@ -10,10 +10,11 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.presentation.formats import moment, plain, short_hash
+from facepriv.presentation.help_texts import DECISION_TITLES
 from facepriv.services.accounts.passwords import make_password
 from facepriv.services.sharing.report import MOST_FACES
 from facepriv.services.sharing.shares import DEFAULT_DAYS, MOST_DAYS, about, revoke, share
-from facepriv.services.sharing.signing_off import DECISION_TITLES, datasheet_changed_since, is_about
+from facepriv.services.sharing.signing_off import datasheet_changed_since, is_about
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.web.own_pages import is_loopback
 from facepriv.wording import count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from facepriv.store import ROLES, Role, Store, open_store
 from facepriv.types import Actor
 from facepriv.web.identity import LOCAL, Identity
 
+Content = TypeVar("Content", str, bytes)
 _ME = "_me"
 _OVER = "Your session has ended. Reload this page to sign in."
 EVERYBODY: tuple[Role, ...] = ROLES
@@ -57,14 +59,14 @@ def opened(*, roles: Collection[Role] = AUDITORS) -> Iterator[Store]:
         yield store
 
 
-def when_asked(make: Callable[[Store, Actor], str]) -> Callable[[], str]:
+def when_asked(make: Callable[[Store, Actor], Content]) -> Callable[[], Content]:
     """Return a function that makes a file once it is asked for, outside the page's run.
 
     It raises NotAllowedError if the session of the page's user has ended by then, or their role has changed.
     """
     who = me()
 
-    def content() -> str:
+    def content() -> Content:
         with open_store(get_settings()) as store:
             if who.session is not None and _in_session(store, who.session) != who:
                 raise NotAllowedError(_OVER)

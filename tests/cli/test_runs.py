@@ -25,11 +25,31 @@ def test_runs(job: Job):
     assert "– Not attacked yet" in said.out
     assert "complete" in job.run("runs", "--full").out
     (run,) = job.run.json("runs")["runs"]
-    assert {*run} == {"run_id", "dataset", "method", "guide", "images", "state", "created_at", "error"}
+    assert {*run} >= {"run_id", "dataset", "method", "guide", "images", "state", "created_at", "error"}
+    assert (run["level"], run["attacker"], run["sign_off"], run["tags"]) == ("unknown", None, None, [])
+    assert run["numbers"]["images"] == run["images"]
     assert run["run_id"] == job.perturb_json["run_id"]
     assert run["dataset"] == "few"
     assert run["state"] == "complete"
     assert job.run.json("runs", "--limit", "1")["runs"] == [run]
+
+
+def test_notes_are_written_and_found(job: Job):
+    number = job.perturb_json["run_id"]
+    assert job.run("note", number).out == f"Run {number} has no name, notes or tags.\n"
+    said = job.run("note", number, "--name", "first", "--tag", "goal", "--tag", "old", "--notes", "ask Otto")
+    assert said.out == f"Run {number}\nName: first\nTags: goal, old\nNotes: ask Otto\n"
+    assert job.run("note", number, "--untag", "old").out == f"Run {number}\nName: first\nTags: goal\nNotes: ask Otto\n"
+    assert "first" in job.run("runs", "--tag", "goal").out
+    assert job.run.json("runs", "--search", "OTTO")["runs"][0]["name"] == "first"
+    for nothing in (("--tag", "old"), ("--state", "failed"), ("--search", "nobody"), ("--dataset", "other")):
+        assert job.run("runs", *nothing).out == "No run matches.\n"
+    assert_usage(job.run("runs", "--state", "mad"))
+    assert_one_sentence(job.run("runs", "--study", "7"), "There is no study 7")
+    assert_one_sentence(job.run("note", number, "--tag", "a,b"), "A tag has")
+    assert job.run("note", number, "--name", "", "--notes", "", "--untag", "goal").out.endswith(
+        "no name, notes or tags.\n"
+    )
 
 
 def test_show_repeats_what_perturb_said(job: Job, tmp_path):

@@ -130,7 +130,7 @@ def test_deleting_now_asks_for_no_day(store: Store, settings: Settings, dataset:
     delete_now(store, "run", run, ADA)
     delete_now(store, "audit", audit, ADA)
     assert [count_rows(settings, row) for row in (RunRow, AuditRow, TrashRow)] == [0, 0, 0]
-    with pytest.raises(UnknownNameError, match="only runs and audits"):
+    with pytest.raises(UnknownNameError, match="Only runs and audits"):
         discard(store, "study", 1, ADA)
 
 

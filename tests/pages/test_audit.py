@@ -189,12 +189,32 @@ def test_what_was_left_out_or_guessed_is_shown(filled, visit, said):
 def test_list_and_address(audited, visit):
     app = visit("audit")
     assert not opened(app)
-    rows = tables(app)[0]
-    assert [row["Audit"] for row in rows] == ["[2](?audit=2)", "[1](?audit=1)"]
+    rows = app.dataframe[0].value.to_dict("records")
+    assert [row["Audit"] for row in rows] == [2, 1]
+    assert [row["Verdict"] for row in rows] == ["✗ Not protected", "✗ Not protected"]
     assert [row["Version audited"] for row in rows] == ["after run 1", "original"]
-    app.selectbox("open_audit").set_value(1).run()
+    app.multiselect("open_audits").set_value([1]).run()
     assert opened(app) == ["Audit 1"]
     assert app.query_params["audit"] == "1"
+
+
+def test_audits_are_selected_to_be_compared_or_deleted(audited, visit, said):
+    app = visit("audit", pick=["1", "2"])
+    app.button("open-picked").click().run()
+    assert not app.exception
+    assert app.query_params["audit"] == ["1", "2"]
+    assert "Comparison" in [header.value for header in app.header]
+    differ = {row["Figure"]: row for row in tables(app)[0]}
+    assert (differ["Version audited"]["Audit 1"], differ["Version audited"]["Audit 2"]) == ("original", "after run 1")
+    assert "Seed" not in differ, "what is the same is folded away"
+    assert "Seed" in {row["Figure"] for row in tables(app)[1]}
+    app = visit("audit", pick=["1", "2"])
+    app.button("delete-picked").click().run()
+    assert not app.exception
+    assert "Deleted audit 1 and audit 2." in said(app)
+    app.button("undo-deletion").click().run()
+    with open_store(audited) as store:
+        assert store.audits.count() == 2
 
 
 @pytest.mark.parametrize("address", ["99", "abc"])

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from facepriv.presentation.help_texts import AIM_TEXTS, HELP, SEED_KEPT
 from facepriv.presentation.run_sentences import limits
 from facepriv.presentation.run_tables import gender_error_rows, jury_rows, matching_rows, survival_rows
 from facepriv.schemas.runs import KEY_NOTE
+from facepriv.services.jobs.notes import save_notes
 from facepriv.services.runs.pictures import run_pair
-from facepriv.store import open_store
+from facepriv.store import JobNotes, open_store
 from facepriv.store.rows import ImageRow, RunImageRow, RunRow
+from tests.actors import LOCAL
 from tests.juries import JURY
 from tests.pages.conftest import audit_result, gallery_of, on_the_shelf, repeat_run, store_audit, viewer_of
 from tests.store.tampering import set_columns, set_parameters
@@ -42,13 +45,92 @@ def tables(app):
     return [table.value.to_dict("records") for table in app.table]
 
 
+def listed(app):
+    return [] if not app.dataframe else app.dataframe[0].value["Run"].tolist()
+
+
 def test_list_and_filters(filled, visit):
+    with open_store(filled) as store:
+        notes = JobNotes(name="=1+1", notes="ask Otto", tags=("goal", "paper"))
+        save_notes(store, "run", 1, notes, actor=LOCAL)
     app = visit("runs")
-    assert [row["Run"] for row in tables(app)[0]] == ["[2](?run=2)", "[1](?run=1)"]
-    app.multiselect("filter_states").set_value(["complete"]).run()
-    assert [row["Run"] for row in tables(app)[0]] == ["[1](?run=1)"]
-    app.multiselect("filter_states").set_value(["failed"]).run()
-    assert not app.table
+    assert listed(app) == [2, 1]
+    row = app.dataframe[0].value.set_index("Run").loc[1]
+    assert (row["Name"], row["Tags"], row["Method"], row["Settings"]) == (
+        "=1+1",
+        "goal, paper",
+        "algorithm1",
+        "eps 0.3",
+    )
+    assert row["Duration"] > 0
+    app.multiselect("state").set_value(["complete"]).run()
+    assert listed(app) == [1]
+    app.multiselect("state").set_value(["failed"]).run()
+    assert listed(app) == []
+    assert listed(visit("runs", q="OTTO eps")) == [1], "the same from the address"
+    assert listed(visit("runs", tag="goal", state="complete")) == [1]
+    assert listed(visit("runs", q="nothing of this kind")) == []
+
+
+def test_selected_runs_are_compared_exported_and_deleted_with_an_undo(filled, visit, said, monkeypatch):
+    taken = []
+    real = st.download_button
+    monkeypatch.setattr(st, "download_button", lambda label, data, **more: taken.append((label, data)))
+    app = visit("runs", pick=["1", "2", "99"])
+    monkeypatch.setattr(st, "download_button", real)
+    ((label, archive),) = taken
+    assert label == "Export 2 runs"
+    with zipfile.ZipFile(io.BytesIO(archive())) as files:
+        assert files.namelist() == ["runs.csv", "run-1.json"]
+    app = visit("runs", pick=["1", "2"])
+    app.button("open-picked").click().run()
+    assert app.query_params["run"] == ["1", "2"], "in the order in which they were selected"
+    assert app.header[0].value == "Comparison"
+    app = visit("runs", pick=["1", "2"])
+    app.button("delete-picked").click().run()
+    assert not app.exception
+    assert "Deleted run 1 and run 2." in said(app)
+    assert listed(app) == []
+    app.button("undo-deletion").click().run()
+    assert listed(app) == [2, 1]
+    with open_store(filled) as store:
+        assert store.access.list(action="result-downloaded")[0].subject == "run 1"
+
+
+def test_two_numbers_of_all_runs_are_drawn_as_the_address_says(filled, visit, said):
+    app = visit("runs", view="Figure", x="PSNR of the face, median (dB)", y="Images flipped")
+    (chart,) = app.get("plotly_chart")
+    figure = json.loads(chart.proto.spec)
+    assert figure["layout"]["xaxis"]["title"]["text"] == "PSNR of the face, median (dB)"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "Images flipped"
+    assert [mark["customdata"][0][0] for mark in figure["data"]] == [1]
+    assert "1 run without one of the two numbers left out." in said(app)
+    assert not visit("runs", view="Figure", state="failed").get("plotly_chart")
+
+
+def test_a_run_is_named_tagged_and_annotated(filled, visit, said):
+    app = visit("runs", run="2")
+    app.text_input("notes-run-2-name").set_value("a *second* try")
+    app.text_area("notes-run-2-text").set_value("see run 1")
+    app.multiselect("notes-run-2-tags").set_value(["later"])
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+    assert app.header[0].value == "Run 2 · a &#42;second&#42; try"
+    assert "see run 1" in said(app)
+    with open_store(filled) as store:
+        kept = JobNotes(name="a *second* try", notes="see run 1", tags=("later",))
+        assert store.notes.get(store.runs.job_id(2)) == kept
+        line = store.access.list(action="run-annotated")[0]
+    assert (line.subject, line.detail) == ("run 2", ""), "the log names nobody that the notes may name"
+
+
+def test_parts_of_a_run_have_addresses(filled, visit):
+    app = visit("runs", run="1", run_part="Images", image="3")
+    assert app.segmented_control("run_part").value == "Images"
+    (box,) = [box for box in app.selectbox if box.key.startswith("pair-1")]
+    assert box.value == 3
+    box.set_value(4).run()
+    assert app.query_params["image"] == "4", "by number, since a file may bear a person's name"
 
 
 def test_address_opens_a_run(filled, visit, said, result):
@@ -242,12 +324,12 @@ def test_a_deleted_run_is_named_by_its_address_and_can_be_restored_or_erased(fil
     assert "Deleted run 2. You can restore it for 24 hours." in said(app)
     with open_store(filled) as store:
         assert [run.id for run in store.runs.list()] == [1]
-    app = visit("runs", run="2")
+    app = visit("runs", run="2", view="Deleted")
     assert app.warning[0].value.startswith("Run 2 was deleted by local; it can be restored until ")
     app.button("restore-run-2").click().run()
     with open_store(filled) as store:
         assert store.runs.count() == 2
-    app = visit("runs", run="2")
+    app = visit("runs", run="2", view="Deleted")
     app.button("delete-run-2").click().run()
     app.button("erase-run-2").click().run()
     app.button("erase-run-2-confirmed").click().run()
@@ -264,7 +346,7 @@ def test_comparison(filled, visit):
     assert not app.exception
     assert "Run 2 is cancelled" in app.info[0].value
     assert app.header[0].value == "Comparison"
-    rows = {row["Figure"]: row["Run 1"] for row in tables(app)[-1]}
+    rows = {row["Figure"]: row["Run 1"] for table in tables(app) for row in table if "Figure" in row}
     assert rows["Images judged"] == "8 of 8"
     assert rows["Method"] == "algorithm1"
     assert rows["Parameters"] == "eps 0.3"
@@ -275,12 +357,9 @@ def test_comparison(filled, visit):
 
 
 def test_runs_are_compared_in_one_click(filled, visit):
-    """From the list, from a run and from the overview, with the newest other run of the same data set."""
+    """From a run and from the overview, with the newest other run of the same data set."""
     with open_store(filled) as store:
         other = repeat_run(store, store.runs.get(1), store.runs.get(1).spec)
-    rows = {row["Run"]: row["Compare"] for row in tables(visit("runs"))[0]}
-    assert rows["[1](?run=1)"] == f"[with run {other}](?run=1&run={other})"
-    assert rows["[2](?run=2)"] == "–", "a cancelled run has nothing to compare"
     (link,) = [one for one in visit("runs", run="1").get("page_link") if one.proto.label.startswith("Compare")]
     assert link.proto.label == f"Compare with run {other} · algorithm1"
     assert link.proto.query_string == f"run=1&run={other}"
@@ -380,8 +459,7 @@ def test_pace_and_time_left_are_told_to_a_session_that_just_came(filled, visit, 
 
 def test_the_list_says_the_verdict_on_each_run(filled, visit):
     def verdicts():
-        (rows,) = [rows for table in visit("runs").table if "Compare" in (rows := table.value.to_dict("list"))]
-        return rows["Verdict"]
+        return visit("runs").dataframe[0].value["Verdict"].tolist()
 
     assert verdicts() == ["–", "– Not attacked yet"], "a run that is not complete has none"
     with open_store(filled) as store:

@@ -55,6 +55,7 @@ from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, get_content
 from facepriv.services.models.probe_people import find_overlaps
+from facepriv.services.runs.list_figures import keep_figures
 from facepriv.stopwatch import timed
 from facepriv.store import Store
 from facepriv.types import FEMALE, MALE, Flags
@@ -120,6 +121,7 @@ class AuditExecution(LeasedJob):
         spent = self.store.audits.summary(self.number).spent
         result = result.model_copy(update={"verdict": f"{verdict} {result.verdict}", "seconds": spent})
         retry_while_busy(lambda: self.store.audits.finish(self.number, self.owner, result))
+        keep_figures(self.store, "audit", self.number)
 
     def _check_models(self) -> None:
         check_versions(self.spec.detector, DETECTOR)

@@ -19,7 +19,7 @@ def discard(store: Store, noun: str, number: int, actor: Actor) -> Deleted:
 
     Lists, pages and shares do not show it any more from now on. Raises as `JobDetails.discard`.
     """
-    deleted = _table(store, noun).discard(number, by=actor.name)
+    deleted = table_of(store, noun).discard(number, by=actor.name)
     store.access.record(
         actor, f"{noun}-deleted", f"{noun} {number}", f"restorable until {deleted.until:%Y-%m-%d %H:%M}"
     )
@@ -28,13 +28,13 @@ def discard(store: Store, noun: str, number: int, actor: Actor) -> Deleted:
 
 def restore(store: Store, noun: str, number: int, actor: Actor) -> None:
     """Bring a deleted run or audit back as it was, its shares too, and record who did; raises as its store."""
-    _table(store, noun).restore(number)
+    table_of(store, noun).restore(number)
     store.access.record(actor, f"{noun}-restored", f"{noun} {number}")
 
 
 def delete_now(store: Store, noun: str, number: int, actor: Actor) -> None:
     """Delete a run or an audit for good, deleted before or not, with its files, and record who did."""
-    _table(store, noun).delete(number)
+    table_of(store, noun).delete(number)
     store.access.record(actor, f"{noun}-deleted", f"{noun} {number}", "for good")
 
 
@@ -55,16 +55,19 @@ def empty_trash(store: Store, *, now: datetime | None = None) -> int:
         if one.until > moment:
             continue
         with suppress(UnknownNameError):  # another process was faster, or an audit went with its run
-            _table(store, one.noun).delete(one.number)
+            table_of(store, one.noun).delete(one.number)
             actor = Actor(one.deleted_by, UNNAMED.origin)
             store.access.record(actor, f"{one.noun}-erased", f"{one.noun} {one.number}", "could be restored for a day")
             erased += 1
     return erased
 
 
-def _table(store: Store, noun: str) -> RunStore | AuditStore:
+def table_of(store: Store, noun: str) -> RunStore | AuditStore:
+    """Return the table of runs or of audits; raises UnknownNameError for anything else."""
     described = kinds.create(noun) if noun in RESTORABLE else None
     table = described.table(store) if isinstance(described, KindWithTable) else None
     if not isinstance(table, RunStore | AuditStore):
-        raise UnknownNameError(f"A {noun} cannot be restored once it is deleted; only runs and audits can.")
+        raise UnknownNameError(
+            f"Only runs and audits have notes and can be restored once deleted, and {noun!r} is none."
+        )
     return table

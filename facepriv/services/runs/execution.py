@@ -38,6 +38,7 @@ from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
 from facepriv.services.runs.job import LEARNING, LOCATING, PERTURBING, SUMMING_UP
+from facepriv.services.runs.list_figures import keep_figures
 from facepriv.services.runs.perturbing import (
     FAULTS,
     PerturbedImage,
@@ -88,6 +89,7 @@ class RunExecution(LeasedJob):
             raise
         result = self._sum_up(templates, scores)
         retry_while_busy(lambda: self.store.runs.finish(self.run.id, self.owner, result))
+        keep_figures(self.store, "run", self.run.id)
         self._ask_for_audit()
 
     def _ask_for_audit(self) -> None:

@@ -13,11 +13,6 @@ from facepriv.store import RemarkRecord, ShareRecord, Store
 from facepriv.store.records import DECISIONS, Decision
 from facepriv.types import Actor
 
-DECISION_TITLES: dict[Decision, str] = {
-    "accepted": "Accepted",
-    "conditions": "Accepted with conditions",
-    "rejected": "Rejected",
-}
 LONGEST = 5000
 """Characters of a remark."""
 
