@@ -1,8 +1,9 @@
-"""Fill a data folder with as many images and runs as a large installation has; nothing of it was computed.
+"""Fill a data folder with as many images, data sets, runs and audits as a large installation has; nothing was computed.
 
-Images share a few demo faces' files; figures of runs are made up. It serves to measure pages, and to try them by hand:
+Images share a few demo faces' files; figures of runs are made up, those of audits are of one real audit. It serves to
+measure pages, and to try them by hand:
 
-    python benchmarks/large_store.py FOLDER [--images N] [--runs N]
+    python benchmarks/large_store.py FOLDER [--images N] [--runs N] [--sets N]
     FACEPRIV_HOME=FOLDER facepriv serve
 """
 
@@ -22,30 +23,33 @@ from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.png import encode_png
+from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store
 from facepriv.store.records import NewDataset
-from facepriv.store.rows import JobRow, RunImageRow, RunRow
+from facepriv.store.rows import AuditRow, JobRow, RunImageRow, RunRow
 
 LARGE, SMALL = "large", "small"
+AUDIT = Path(__file__).parent.parent / "tests" / "pages" / "audits" / "of-run.json"
+"""Result of an audit of 32 demo faces."""
+AUDITED_EVERY = 5
 FILES = 20
 FAILED_EVERY = 50
 BATCH = 2000
 
 
-def fill(home: Path, *, images: int, runs: int) -> int:
-    """Make a data set of so many images with a complete run on it, and so many small runs; gives the large one's id."""
+def fill(home: Path, *, images: int, runs: int, sets: int = 1) -> int:
+    """Make a data set of so many images with a complete run on it, and small ones with so many small runs in all.
+
+    Each small data set has an audit, and so has every `AUDITED_EVERY`-th of their runs. Gives the large run's id.
+    """
     settings = Settings(home=home)
     with open_store(settings) as store:
-        _dataset(store, SMALL, 4)
+        for number in range(sets):
+            _small(store, SMALL if sets == 1 else f"{SMALL}-{number:03}", len(range(number, runs, sets)))
         _dataset(store, LARGE, images)
-        small = prepare_run(
-            store, RunRequest(dataset=SMALL, aim="guide", classifiers=["dlib-gender"], matchers=["sface"])
-        )
-        result = _result(store, small)
-        _complete(store, [small] * runs, result)
         spec = prepare_run(
             store,
             RunRequest(
@@ -58,6 +62,28 @@ def fill(home: Path, *, images: int, runs: int) -> int:
         (large,) = _complete(store, [spec], _result(store, spec))
         _images(store, spec, large)
         return large
+
+
+def _small(store: Store, name: str, runs: int) -> None:
+    _dataset(store, name, 4)
+    spec = prepare_run(store, RunRequest(dataset=name, aim="guide", classifiers=["dlib-gender"], matchers=["sface"]))
+    numbers = _complete(store, [spec] * runs, _result(store, spec))
+    _audits(store, spec, [None, *numbers[::AUDITED_EVERY]])
+
+
+def _audits(store: Store, run: RunSpec, run_ids: list[int | None]) -> None:
+    result = AuditResult.model_validate_json(AUDIT.read_text(encoding="utf-8"))
+    spec = AuditSpec(
+        dataset=run.dataset,
+        image_ids=run.image_ids,
+        attackers=tuple(attack.attacker for attack in result.conditions[0].attacks),
+        classifiers=run.classifiers,
+        matchers=run.matchers,
+        detector=run.detector,
+        facepriv_version=run.facepriv_version,
+    )
+    numbers = [store.audits.create(spec.model_copy(update={"run_id": run_id})) for run_id in run_ids]
+    _finish(store, AuditRow, numbers, result)
 
 
 def _dataset(store: Store, name: str, images: int) -> None:
@@ -121,15 +147,21 @@ def _result(store: Store, spec: RunSpec) -> RunResult:
 
 def _complete(store: Store, specs: list[RunSpec], result: RunResult) -> list[int]:
     numbers = [store.runs.create(spec) for spec in specs]
+    _finish(store, RunRow, numbers, result)
+    return numbers
+
+
+def _finish(
+    store: Store, row: type[RunRow] | type[AuditRow], numbers: list[int], result: RunResult | AuditResult
+) -> None:
     now = datetime.now(UTC)
     with store._database.writing() as session:
         session.execute(
             update(JobRow)
-            .where(JobRow.id.in_(select(RunRow.job_id).where(RunRow.id.in_(numbers))))
+            .where(JobRow.id.in_(select(row.job_id).where(row.id.in_(numbers))))
             .values(state="complete", started_at=now, finished_at=now, done=JobRow.total)
         )
-        session.execute(update(RunRow).where(RunRow.id.in_(numbers)).values(result=result))
-    return numbers
+        session.execute(update(row).where(row.id.in_(numbers)).values(result=result))
 
 
 def _images(store: Store, spec: RunSpec, run_id: int) -> None:
@@ -170,8 +202,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=13_000)
     parser.add_argument("--runs", type=int, default=1_000)
+    parser.add_argument("--sets", type=int, default=50)
     options = parser.parse_args()
-    large = fill(options.folder, images=options.images, runs=options.runs)
+    large = fill(options.folder, images=options.images, runs=options.runs, sets=options.sets)
     print(f"{options.folder}: {options.images:,} images, {options.runs + 1:,} runs; the large one is run {large}.")
 
 

@@ -15,7 +15,7 @@ from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.studies.preparing import study_document
 from facepriv.store import Store
 from facepriv.wording import duration
-from parts import carried, figures, jobs, parameters, progress, starting, study_frontier
+from parts import carried, figures, jobs, parameters, progress, starting, study_frontier, verdict
 from parts.choice import Choice
 from parts.shell import me, with_store
 
@@ -28,6 +28,7 @@ RELEASES: dict[Release, str] = {"images": "Images", "templates": "Templates", "b
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Protect")
+    first = st.container()
     st.write(
         "State what is to be reached. A study then tries methods, strengths and proportions on a part of the people, "
         "gives up what is hopeless, and confirms the best on people who had no part in the search."
@@ -50,6 +51,10 @@ def show(store: Store) -> None:
             placeholder="Choose a study",
         )
     opened = choice.now()
+    looked_at = carried.now(store)
+    if opened is None and looked_at is not None:
+        with first:
+            verdict.of_dataset(store, looked_at, offer=False)
     active = progress.active(store.studies)
     if active:
         st.caption("You may close this page; the work continues.")

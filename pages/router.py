@@ -58,6 +58,7 @@ def show(store: Store) -> None:
         st.warning("This page is for auditors.", icon=":material/block:")
     st.html(Path(__file__).with_name("style.css"))
     if me().role != "officer":
+        st.html('<script src="/assets/address.js"></script>', unsafe_allow_javascript=True)
         with st.sidebar:
             jobs.announce()
     sidebar()

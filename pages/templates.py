@@ -12,7 +12,7 @@ from facepriv.presentation.verdict import not_attacked, trial_verdict
 from facepriv.services.upkeep.template_purging import purge_template_set
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.wording import count, some
-from parts import one_protection, progress, protection_form, template_sources, verdict
+from parts import carried, one_protection, progress, protection_form, template_sources, verdict
 from parts.choice import Choice
 from parts.deletion import offer
 from parts.figures import show_rows
@@ -82,8 +82,7 @@ def show(store: Store) -> None:
 
 def newest(store: Store, opened: int | None) -> None:
     """Show the verdict of the trial that is open, or of the newest complete one; else that nobody has attacked."""
-    complete = [trial.id for trial in store.protections.list(states=("complete",), limit=1)]
-    number = opened if opened is not None else next(iter(complete), None)
+    number = opened if opened is not None else newest_complete(store)
     if number is not None:
         trial = store.protections.get(number)
         if trial.result is not None:
@@ -92,6 +91,14 @@ def newest(store: Store, opened: int | None) -> None:
             )
     elif store.template_sets.list():
         verdict.show(not_attacked("templates"))
+
+
+def newest_complete(store: Store) -> int | None:
+    """Return the newest complete trial, on templates of the data set that is looked at if there is one."""
+    looked_at = carried.number()
+    of_it = () if looked_at is None else store.activity.trials(1, looked_at).get(looked_at, ())
+    complete = of_it or store.protections.list(states=("complete",), limit=1)
+    return next((trial.id for trial in complete), None)
 
 
 def details(store: Store, records: tuple[TemplateSetRecord, ...]) -> None:

@@ -147,6 +147,8 @@ class DatasetFacts:
     study: StudySummary | None = None
     """The newest."""
     study_result: StudyResult | None = None
+    tried_since: bool = False
+    """Whether an audit of a run, or a trial on templates, ended after that study: on everybody, which counts more."""
     trial: int | None = None
     """The protection of templates that `trial_verdict` is on: the best among the newest."""
     trial_verdict: Verdict | None = None
@@ -296,13 +298,18 @@ def _found(facts: DatasetFacts) -> list[Step]:
         found.append(Step("protect", _state_of(facts.best), sentence, Place("run", facts.best_run), name))
     if facts.study is not None and facts.study_result is not None:
         name = f"Study {facts.study.id}"
-        state: StepState = "done" if facts.study_result.met else "needs attention"
+        state: StepState = "done" if _is_met(facts) else "needs attention"
         found.append(Step("protect", state, _study(name, facts.study_result), Place("study", facts.study.id), name))
     if facts.trial is not None and facts.trial_verdict is not None:
         name, verdict = f"Protection {facts.trial}", facts.trial_verdict
         sentence = f"{name} of templates: {_lower(verdict.word)}; {verdict.right}. {verdict.cost}".rstrip()
         found.append(Step("protect", _state_of(verdict), sentence, Place("trial", facts.trial), name))
     return found
+
+
+def _is_met(facts: DatasetFacts) -> bool:
+    """Return whether the newest study reached its goal and nothing was tried on everybody since, which counts more."""
+    return facts.study_result is not None and facts.study_result.met and not facts.tried_since
 
 
 def _state_of(verdict: Verdict) -> StepState:
@@ -336,6 +343,12 @@ def _release(facts: DatasetFacts, is_protected: bool) -> Step:
             f"manifest {short_hash(newest.manifest_sha256)}{more}. Verdict then: {verdict_then(newest)}."
         )
         return Step("release", "done", sentence, place, link)
+    if is_protected and place.kind == "study":
+        # It changed the images of a part of the people only.
+        under_way = facts.newest("run-audit", "run", "protection", states=UNDER_WAY)
+        if under_way is not None:
+            where, name = _job(*under_way)
+            return Step("release", "under way", f"{name} is under way, on everybody.", where, name)
     if is_protected:
         return Step("release", "to do", "Nothing was released yet.", place, link)
     return Step("release", "not needed yet", "Nothing was released; first find what protects.", place, link)
@@ -354,7 +367,7 @@ def _release_place(facts: DatasetFacts) -> tuple[Place, str]:
             (facts.best.level == "protected", Place("release", facts.best_run), f"Release of run {facts.best_run}")
         )
     if facts.study is not None and facts.study_result is not None:
-        offers.append((facts.study_result.met, Place("study", facts.study.id), f"Study {facts.study.id}"))
+        offers.append((_is_met(facts), Place("study", facts.study.id), f"Study {facts.study.id}"))
     if facts.trial is not None and facts.trial_verdict is not None:
         is_kept = facts.trial_verdict.level == "protected"
         offers.append((is_kept, Place("trial", facts.trial), f"Release of protection {facts.trial}"))
@@ -427,6 +440,12 @@ def _next_protect(facts: DatasetFacts, step: Step) -> NextThing:
 
 
 def _next_release(_: DatasetFacts, step: Step) -> NextThing:
+    if step.state == "under way":
+        why = "Once it has ended, what it made can be released."
+        return NextThing("release", f"Watch {_lower(step.link)}", why, step.place)
+    if step.place.kind == "study":
+        why = "The study tried it on a part of the people; a release is made of everybody's images or templates."
+        return NextThing("release", f"Apply what {_lower(step.link)} found", why, step.place)
     why = "What was found keeps its goal, and nothing was released yet."
     return NextThing("release", "Release it", why, step.place)
 

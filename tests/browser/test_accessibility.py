@@ -20,6 +20,7 @@ PASSWORD = "a password for tests"
 SERIOUS = ("serious", "critical")
 PAGES = [
     "/",
+    "/data-set",
     "/datasets",
     "/audit",
     "/templates",

@@ -47,7 +47,7 @@ def test_from_a_data_set_to_its_audit(chromium, site, settings, screenshots):
     page.get_by_text("New audit").wait_for(timeout=PATIENCE)
     page.get_by_role("button", name="Start the audit").click()
     page.get_by_text(re.compile(r"measuring: \d+ of 10|attacking: \d+ of \d+")).first.wait_for(timeout=PATIENCE)
-    assert page.url == f"{site}/audit?audit=1"
+    assert page.url == f"{site}/audit?dataset=crowd&audit=1"
     photograph(page, screenshots / "auditing-light-1280.png", 1280)
     # Close the browser: the work goes on with nobody looking, and the address brings back what came of it.
     page.context.close()
@@ -79,6 +79,31 @@ def test_from_a_data_set_to_its_audit(chromium, site, settings, screenshots):
     page.context.close()
     for scheme, width in LOOKS:
         look(chromium, site, screenshots, scheme, width)
+
+
+def test_the_data_set_goes_along_and_back_leads_to_the_page_before(chromium, site, settings, tmp_path):
+    with open_store(settings) as store:
+        faces = write_faces(tmp_path / "more", subjects_each=2, images_each=1)
+        import_dataset(store, settings, faces, name="more")
+    page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.goto(site)
+    settle(page)
+    page.get_by_role("link", name="crowd · step 2 of 5").click()
+    page.get_by_text("Data set crowd").wait_for(timeout=PATIENCE)
+    for name in ("Perturb", "Audit"):
+        settle(page)
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("heading", name=name, exact=True).wait_for(timeout=PATIENCE)
+        settle(page)
+        assert page.url == f"{site}/{name.lower()}?dataset=crowd"
+        assert page.get_by_role("link", name="Data set crowd: what is done and what is next").count() == 1
+    page.go_back()
+    page.get_by_role("heading", name="Perturb", exact=True).wait_for(timeout=PATIENCE)
+    settle(page)
+    page.go_back()
+    page.get_by_text("Data set crowd").wait_for(timeout=PATIENCE)
+    assert page.url == f"{site}/data-set?dataset=crowd"
+    page.context.close()
 
 
 def look(chromium, site, screenshots, scheme, width):

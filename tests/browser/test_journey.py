@@ -22,6 +22,7 @@ PATIENCE = 60_000
 RUN_PATIENCE = 300_000
 PAGES = {
     "overview": "/",
+    "data-set": "/data-set?dataset=journey",
     "datasets": "/datasets",
     "audit": "/audit",
     "perturb": "/perturb",
@@ -108,7 +109,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     page.goto(site)
     settle(page)
     page.get_by_text("There is no data yet").wait_for(timeout=PATIENCE)
-    page.get_by_role("link", name="1 · Data").click()
+    page.get_by_role("button", name="Import images", exact=True).click()
     page.get_by_label("Name of the data set").fill("journey")
     uploads = page.locator("[data-testid=stFileUploaderDropzoneInput]")
     uploads.nth(0).set_input_files(archive)

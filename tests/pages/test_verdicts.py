@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import filelock
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facepriv.presentation.verdict import not_attacked, run_verdict, to_html
+from facepriv.presentation.verdict import SYMBOLS, not_attacked, run_verdict, to_html
 from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.store import open_store
 from tests.pages.conftest import VERDICT, audit_result, store_audit
+from tests.study_examples import add_study, progress_of
 
 PAGES = ("overview", "data_set", "datasets", "runs", "audit", "policy")
 
@@ -47,6 +49,44 @@ def test_the_verdict_is_the_first_thing_under_the_title(audited, visit) -> None:
         assert "<strong>Not protected:</strong>" in shown, page
         if page in ("runs", "policy", "audit"):
             assert shown.endswith(to_html(found, "-").partition("</p>")[2]), "the same words as everywhere"
+
+
+OPENED = [
+    *((page, {}) for page in ("overview", "data_set", "datasets", "audit", "policy", "protect", "runs")),
+    ("audit", {"audit": "1"}),
+    ("runs", {"run": "1"}),
+    ("policy", {"run": "1"}),
+    ("protect", {"study": "1"}),
+]
+"""Pages about a data set, a run, an audit, a study or a release, with what is opened."""
+RESULTS = ("metric", "arrow_data_frame", "arrow_table", "plotly_chart", "iframe", "table", "dataframe")
+
+
+def is_verdict(element) -> bool:
+    """Return whether an element is a verdict: a block of its own, or a message that begins with its sign."""
+    if element.type == "html":
+        return VERDICT in element.proto.body
+    signs = "".join(SYMBOLS.values())
+    return element.type in ("success", "error", "info") and element.value.lstrip("*")[:1] in signs
+
+
+def test_on_every_page_the_verdict_comes_before_any_other_result(audited, visit) -> None:
+    with filelock.FileLock(audited.home / "worker.lock"):
+        add_study(audited, progress_of())
+        app = visit("overview")
+        for page, opened in OPENED:
+            for name in ("run", "audit", "study"):
+                app.query_params.pop(name, None)
+            for name, value in opened.items():
+                app.query_params[name] = value
+            elements = flat(app.switch_page(f"{page}.py").run().main)
+            assert not app.exception, page
+            verdict = next((place for place, element in enumerate(elements) if is_verdict(element)), None)
+            assert verdict is not None, (page, opened)
+            before = [element.type for element in elements[:verdict] if element.type in RESULTS]
+            assert not before, (page, opened)
+            after = [element.type for element in elements[verdict:] if element.type in RESULTS]
+            assert after or page in ("overview", "data_set", "protect", "audit"), "it would find nothing anywhere"
 
 
 def test_where_nobody_attacked_that_is_said_first(filled, visit) -> None:

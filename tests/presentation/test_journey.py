@@ -228,7 +228,16 @@ def test_a_study_protects_only_where_its_goal_was_reached_and_confirmed() -> Non
         "other people."
     )
     assert found.next is not None
-    assert (found.next.step, found.next.place) == ("release", Place("study", 3))
+    assert (found.next.call, found.next.place) == ("Apply what study 3 found", Place("study", 3))
+    applying = {("run", "running"): Work(number=1, newest=8)}
+    found = journey(facts(**MEASURED, study=study, study_result=met, work=applying))
+    assert found.step("release").state == "under way"
+    assert found.next is not None
+    assert (found.next.call, found.next.place) == ("Watch run 8", Place("run", 8))
+    found = journey(facts(**protected(EXPOSED), study=study, study_result=met, tried_since=True))
+    assert found.step("protect").state == "needs attention", "on everybody it does not hold"
+    found = journey(facts(**protected(), study=study, study_result=met, tried_since=True))
+    assert found.step("release").place == Place("release", 3), "what was made of it is released"
     missed = make_result(spec_of(3, rungs=2), progress_of(confirmed=(0.8, 0.02)), 60.0)
     found = journey(facts(**MEASURED, study=study, study_result=missed))
     assert found.step("protect").state == "needs attention"

@@ -13,7 +13,15 @@ from facepriv.presentation.verdict import Verdict, trial_verdict
 from facepriv.schemas.studies import StudyResult
 from facepriv.services.audits.verdicts import LOOKED_AT, RANK, DatasetVerdicts, verdicts_of_audit, verdicts_of_dataset
 from facepriv.services.sharing.signing_off import is_about
-from facepriv.store import DatasetRecord, ProtectionSummary, RemarkRecord, ShareRecord, Store
+from facepriv.store import (
+    AuditSummary,
+    DatasetRecord,
+    ProtectionSummary,
+    RemarkRecord,
+    ShareRecord,
+    Store,
+    StudySummary,
+)
 from facepriv.store.activity import ImageCounts
 
 TRIALS = 5
@@ -53,7 +61,8 @@ def _facts(
         verdicts = verdicts_of_dataset(store, record.id, newest)
         audit = next((each for each in newest if each.id == verdicts.audit), None)
         study = studies.get(record.id)
-        trial, of_trial = _best_trial(store, trials.get(record.id, ()))
+        tried = trials.get(record.id, ())
+        trial, of_trial = _best_trial(store, tried)
         sign_off = signed.get(record.id)
         facts.append(
             DatasetFacts(
@@ -70,6 +79,7 @@ def _facts(
                 study_result=None
                 if study is None or study.state != "complete"
                 else _keep(("study", study.id, study.finished_at), partial(_study_result, store, study.id)),
+                tried_since=study is not None and _any_since(study, newest, tried),
                 trial=trial,
                 trial_verdict=of_trial,
                 releases=released.get(record.id, ()),
@@ -96,6 +106,13 @@ def image_counts(store: Store, records: Sequence[DatasetRecord]) -> dict[int, Im
 def _officers(shares: Sequence[ShareRecord], now: datetime) -> tuple[str, ...]:
     """Return with whom results are shared at present."""
     return tuple(dict.fromkeys(each.officer for each in shares if each.officer is not None and each.is_open(now)))
+
+
+def _any_since(study: StudySummary, audits: Sequence[AuditSummary], trials: Sequence[ProtectionSummary]) -> bool:
+    """Return whether an audit of a run or a trial ended after a study."""
+    ended = [audit.finished_at for audit in audits if audit.run_id is not None]
+    ended += [trial.finished_at for trial in trials]
+    return study.finished_at is not None and any(at is not None and at > study.finished_at for at in ended)
 
 
 def _fits(store: Store, sign_off: RemarkRecord, verdicts: DatasetVerdicts) -> bool:
