@@ -101,7 +101,15 @@ def test_what_officers_have(path):
 
 
 NOT_OFFICERS = [
-    *("/runs", "/datasets", "/media/abc.png", "/pictures/x", "/_stcore/upload_file/1/2", "/_stcore/metrics"),
+    *(
+        "/runs",
+        "/data-set",
+        "/datasets",
+        "/media/abc.png",
+        "/pictures/x",
+        "/_stcore/upload_file/1/2",
+        "/_stcore/metrics",
+    ),
     *("/shared/7/x", "/shared/x", "/component/x", "/sharing", "/_stcore/agent/openapi.json", "/account/x"),
 ]
 
@@ -134,7 +142,7 @@ def test_the_log_cannot_be_filled_and_holds_no_name_that_the_server_does_not_kno
 
 
 def test_the_log_knows_the_names_of_all_pages():
-    pages = {file.stem for file in (Path(__file__).parents[2] / "pages").glob("*.py")} - {"router"}
+    pages = {file.stem.replace("_", "-") for file in (Path(__file__).parents[2] / "pages").glob("*.py")} - {"router"}
     assert pages <= NAMES
 
 
