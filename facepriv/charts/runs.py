@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -21,6 +22,8 @@ LOOKS = (
 )
 """Of series, in their order; further ones begin again."""
 HEIGHT = 460
+MARGIN = 0.03
+"""Room beyond rates of 0 and 1, so that no mark is cut."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ def runs_against(points: Sequence[RunPoint], x: Axis, y: Axis) -> go.Figure:
             )
         )
     figure.update_layout(showlegend=len(names) > 1, clickmode="event+select")
-    figure.update_xaxes(title=x.title, tickformat=_ticks(x))
-    figure.update_yaxes(title=y.title, tickformat=_ticks(y))
+    figure.update_xaxes(title=x.title, **_scale(x, [point.x for point in points]))
+    figure.update_yaxes(title=y.title, **_scale(y, [point.y for point in points]))
     return finish(figure, height=HEIGHT)
 
 
@@ -75,5 +78,9 @@ def _format(axis: Axis) -> str:
     return ":.1%" if axis.is_rate else ":,.4~g"
 
 
-def _ticks(axis: Axis) -> str | None:
-    return ".0~%" if axis.is_rate else None
+def _scale(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
+    """Return ticks in percent for a rate, and no room for rates that there cannot be."""
+    if not axis.is_rate:
+        return {}
+    least = {"minallowed": -MARGIN} if min(values) >= 0 else {}
+    return {"tickformat": ".0~%", "autorangeoptions": {"maxallowed": 1 + MARGIN, **least}}

@@ -158,6 +158,7 @@ def select_or_all(names: Mapping[int, str], label: str = "Data set", *, key: str
         label,
         [None, *names],
         format_func=lambda n: "all" if n is None else plain(names[n]),
+        placeholder="all",
         key=key,
         on_change=changed,
     )

@@ -74,7 +74,8 @@ def offer_undo() -> None:
 
     named = listed([f"{noun} {number}" for noun, number in gone])
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="undo"):
-        st.markdown(f":material/delete: Deleted {named}. You can restore it for {HOURS} hours.", width="stretch")
+        them = "it" if len(gone) == 1 else "them"
+        st.markdown(f":material/delete: Deleted {named}. You can restore {them} for {HOURS} hours.", width="stretch")
         st.button("Undo", key="undo-deletion", icon=":material/undo:", on_click=attempt, args=(_GONE, undo))
         st.button("Close", key="close-deletion", type="tertiary", on_click=st.session_state.pop, args=(_GONE, None))
 

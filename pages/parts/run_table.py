@@ -21,7 +21,7 @@ from parts.shell import attempt, show_refusal, when_asked, with_store
 
 READ_SECONDS = 0.5
 """How long a view of the page reads results that no list has shown yet."""
-FILTER_WIDTH = 150
+FILTER_WIDTH = 140
 ALL = "all"
 """In the address: ``yes`` where all data sets are listed although one of them is looked at."""
 BOUND: dict[str, Any] = {"bind": "query-params"}
@@ -67,7 +67,7 @@ def filtered(store: Store, lines: Sequence[RunLine]) -> list[RunLine]:
         **BOUND,
     )
     boxes = st.container(horizontal=True)
-    with boxes:
+    with boxes.container(width=FILTER_WIDTH):
         dataset = dataset_of_list(store, "filter_dataset")
     asked: dict[str, list[str]] = {}
     options: dict[str, tuple[str, list[str]]] = {

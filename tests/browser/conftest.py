@@ -105,6 +105,13 @@ def filled(tmp_path_factory) -> Settings:
     return settings
 
 
+@pytest.fixture
+def filled_copy(filled, tmp_path) -> Settings:
+    """A copy of that folder, to be changed."""
+    shutil.copytree(filled.home, tmp_path / "home")
+    return Settings(home=tmp_path / "home", workers=1)
+
+
 @pytest.fixture(scope="module")
 def filled_site(filled):
     with serving(ROOT / "app.py", filled.home, FACEPRIV_AUTO_WORKER="false") as address:
