@@ -90,11 +90,16 @@ def form(store: Store, choice: Choice) -> None:
     """Ask for a data set and start its audit."""
     records = {record.id: record for record in store.datasets.list()}
     dataset = carried.select({number: record.name for number, record in records.items()}, key="audit_dataset")
+    enough = audit_form.is_possible(store, int(dataset))
     with st.expander("Options", icon=":material/tune:"):
         means = audit_form.means(store, "audit", records[dataset])
         rest = audit_form.numbers(f"audit-{dataset}", faces.dataset_counts(records[dataset]).images)
-    audit_form.promise(store, dataset=int(dataset), **means, **rest)
-    if st.button("Start the audit", type="primary", key="start_audit", icon=":material/play_arrow:"):
+    if enough:
+        audit_form.promise(store, dataset=int(dataset), **means, **rest)
+    start = st.button(
+        "Start the audit", type="primary", key="start_audit", icon=":material/play_arrow:", disabled=not enough
+    )
+    if start:
         started = audit_form.start(store, dataset=int(dataset), **means, **rest)
         if started is not None:
             choice.take(started)

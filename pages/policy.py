@@ -132,6 +132,8 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
 def form(store: Store, run: RunRecord) -> None:
     """Ask for a policy to judge, and start its audit."""
     key = f"policy-{run.id}"
+    if not audit_form.is_possible(store, run.dataset_id, run.id):
+        return
     judged = audit_form.policy(key)
     with st.expander("Options", icon=":material/tune:"):
         means = audit_form.means(store, key, store.datasets.get(run.dataset_id))

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
+from facepriv.schemas.audits import too_few_people
 from facepriv.types import FEMALE, MALE, Flags, Floats64, Integers
-
-LEAST_SUBJECTS, LEAST_OF_GENDER = 10, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +74,8 @@ class Evidence:
     Raises
     ------
     BadInputError
-        With code ``unlabelled`` if a label is neither +1 nor -1, ``too-few-subjects`` if there are fewer than
-        `LEAST_SUBJECTS` subjects or than `LEAST_OF_GENDER` of either gender: attackers learn from some people and are
-        judged on others, so with fewer there is nothing to say.
+        With code ``unlabelled`` if a label is neither +1 nor -1, ``too-few-subjects`` if there are too few subjects,
+        as `too_few_people` says.
     """
 
     labels: Integers
@@ -132,14 +130,8 @@ def require_subjects(subjects: Sequence[str], labels: Sequence[int]) -> None:
     BadInputError
         With code ``too-few-subjects``, as `Evidence`.
     """
-    people = set(subjects)
     men, women = (
         len({s for s, label in zip(subjects, labels, strict=True) if label == gender}) for gender in (MALE, FEMALE)
     )
-    if len(people) < LEAST_SUBJECTS or min(men, women) < LEAST_OF_GENDER:
-        raise BadInputError(
-            f"An audit needs at least {LEAST_SUBJECTS} subjects, {LEAST_OF_GENDER} of them labelled male and "
-            f"{LEAST_OF_GENDER} female, since attackers learn from some people and are judged on others, but there "
-            f"are {len(people)} ({men} male, {women} female); add images of more people.",
-            code="too-few-subjects",
-        )
+    if why := too_few_people(len(set(subjects)), men, women):
+        raise BadInputError(why, code="too-few-subjects")

@@ -16,7 +16,7 @@ def class_balance(counts: Mapping[str, int]) -> go.Figure:
     Parameters
     ----------
     counts : images by class, e.g. ``male``, ``female``, ``unlabelled``, ``failed``; those names have their own colour
-        and hatch, any other is grey.
+        and hatch, any other is grey. A class without images has no bar.
     """
     looks = {
         "male": style.MALE_LOOK,
@@ -24,6 +24,7 @@ def class_balance(counts: Mapping[str, int]) -> go.Figure:
         "unlabelled": style.Look(style.PURPLE, hatch="."),
         "failed": style.Look(style.NEUTRAL, hatch="x"),
     }
+    counts = {name: count for name, count in counts.items() if count} or counts
     total = sum(counts.values())
     figure = go.Figure()
     for name, count in counts.items():

@@ -8,10 +8,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from facepriv.charts import style
-from facepriv.schemas.figures import GROUPS, Confusion, Confusions, GenderError, GenderHistograms
+from facepriv.schemas.figures import Confusions, GenderError, GenderHistograms
 from facepriv.schemas.runs import PHASES
 from facepriv.wording import percent
 
+LABELS = ("male", "female")
 SCORE_AXIS = "gender score, log-odds in nats (male above 0)"
 
 
@@ -20,13 +21,15 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
 
     Parameters
     ----------
-    gender_error : error rates by classifier, as in ``RunResult.gender_error``; a rate that is None has no bar.
+    gender_error : error rates by classifier, as in ``RunResult.gender_error``; a rate that is None has no
+        bar, and a label without any no place.
     """
     figure = go.Figure()
-    classifiers = [name for name in gender_error for _ in GROUPS]
-    groups = [style.GROUP_NAMES[group] for _ in gender_error for group in GROUPS]
+    known = style.known_groups([rates for error in gender_error.values() for _, rates in error])
+    classifiers = [name for name in gender_error for _ in known]
+    groups = [style.GROUP_NAMES[group] for _ in gender_error for group in known]
     for phase in PHASES:
-        rates = [getattr(getattr(error, phase), group) for error in gender_error.values() for group in GROUPS]
+        rates = [getattr(getattr(error, phase), group) for error in gender_error.values() for group in known]
         figure.add_bar(
             x=[classifiers, groups],
             y=rates,
@@ -46,13 +49,14 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
 def confusion_tables(confusions: Confusions) -> go.Figure:
     """Draw the confusion matrices before and after side by side, shaded by share of the row (Table 4).
 
-    The column of images without a score appears only if there are any.
+    The column of images without a score appears only if there are any, as does the row of a label.
     """
     figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=list(PHASES))
     both = (confusions.before, confusions.after)
     failed = any(row["failed"] for matrix in both for row in (matrix.male, matrix.female))
+    labels = [label for label in LABELS if any(sum(getattr(matrix, label).values()) for matrix in both)]
     for column, matrix in enumerate(both, start=1):
-        heat = _heat(matrix, with_failed=failed)
+        heat = _heat({label: getattr(matrix, label) for label in labels}, with_failed=failed)
         figure.add_trace(heat, row=1, col=column)
         # Notes rather than the trace's own text, whose colour is chosen for a white page.
         for label, counts, shares in zip(heat.y, heat.customdata, heat.z, strict=True):
@@ -70,13 +74,13 @@ def confusion_tables(confusions: Confusions) -> go.Figure:
     return figure.update_yaxes(showgrid=False)
 
 
-def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
-    rows = [[row[guess] for guess in ("male", "female", "failed")] for row in (matrix.male, matrix.female)]
+def _heat(by_label: Mapping[str, Mapping[str, int]], *, with_failed: bool) -> go.Heatmap:
+    rows = [[row[guess] for guess in ("male", "female", "failed")] for row in by_label.values()]
     counts = [row if with_failed else row[:2] for row in rows]
     shares = [[c / sum(row) if sum(row) else 0.0 for c in shown] for row, shown in zip(rows, counts, strict=True)]
     return go.Heatmap(
         x=["male", "female"] + (["no score"] if with_failed else []),
-        y=["male", "female"],
+        y=list(by_label),
         z=shares,
         customdata=counts,
         meta=["images"],
@@ -92,10 +96,15 @@ def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
 
 
 def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go.Figure:
-    """Draw the gender scores before and after over each other, men above women, the threshold 0 marked (Figure 5)."""
-    labels = ("male", "female")
+    """Draw the gender scores before and after over each other, men above women, the threshold 0 marked (Figure 5).
+
+    A label without images has no panel.
+    """
+    labels = [
+        label for label in LABELS if any(sum(getattr(histograms, phase).counts[label]) for phase in PHASES)
+    ] or list(LABELS)
     figure = make_subplots(
-        rows=2,
+        rows=len(labels),
         cols=1,
         shared_xaxes=True,
         vertical_spacing=0.12,
@@ -107,6 +116,6 @@ def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go
             trace = style.histogram_steps(histogram, label, name, look, shares=False, unit=" nats", legend=row == 1)
             figure.add_trace(trace, row=row, col=1)
         figure.add_vline(x=0, line=style.rule(), row=row, col=1)
-    figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
+    figure.update_xaxes(title_text=SCORE_AXIS, row=len(labels), col=1)
     figure.update_yaxes(title_text="images", rangemode="tozero")
-    return style.finish(figure, height=500, top=80)
+    return style.finish(figure, height=100 + 200 * len(labels), top=80)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from facepriv.charts import style
 from facepriv.imaging.panel import PANEL, PANEL_TITLES
 from facepriv.imaging.versions import VERSION_TITLES
-from facepriv.schemas.figures import GROUPS, GenderError, Rates
+from facepriv.schemas.figures import GenderError, Rates
 from facepriv.schemas.runs import FILE, FIXED
 from facepriv.wording import percent
 
@@ -50,7 +50,10 @@ def survival_bars(flips: Mapping[str, Rates]) -> go.Figure:
     return _bars(
         VERSION_AXIS,
         places,
-        {style.GROUP_NAMES[g]: ([getattr(rates, g) for rates in flips.values()], GROUP_LOOKS[g]) for g in GROUPS},
+        {
+            style.GROUP_NAMES[g]: ([getattr(rates, g) for rates in flips.values()], GROUP_LOOKS[g])
+            for g in style.known_groups(list(flips.values()))
+        },
         "proportion of images flipped",
     )
 

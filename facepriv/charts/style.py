@@ -7,13 +7,14 @@ marker symbol goes with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
 
-from facepriv.schemas.figures import Group, Histogram
+from facepriv.schemas.figures import GROUPS, Group, Histogram, Rates
 from facepriv.schemas.runs import MatchPhase
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
@@ -81,6 +82,11 @@ def finish(figure: go.Figure, *, height: int, top: int = 60) -> go.Figure:
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     return figure
+
+
+def known_groups(rates: Sequence[Rates]) -> list[Group]:
+    """Return the groups that have a rate in any of these: images without labels have none by gender."""
+    return [group for group in GROUPS if any(getattr(each, group) is not None for each in rates)]
 
 
 def rule(dash: str = "dot", width: float = 2) -> dict[str, Any]:

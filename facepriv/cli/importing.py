@@ -207,13 +207,15 @@ def _show_preview(document: dict[str, Any]) -> list[Problem]:
 
 def show_import(report: ImportReport, known: Sequence[Problem] = ()) -> None:
     """Say what was imported; known problems, which the preview has named, are not named again."""
+    from facepriv.presentation.preview import balance
+
     if not known:
         say(f"Read as {report.dataset.reader}: {report.dataset.reader_reason}")
     counts = report.counts
     labels = {"female": -1, "male": 1, "unlabelled": None}
-    balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in labels.items())
+    labelled = balance({word: counts.labels.get(value, 0) for word, value in labels.items()})
     say(
-        f"{report.dataset.name}: {count(counts.images, 'image')} of {count(counts.subjects, 'subject')} ({balance}); "
+        f"{report.dataset.name}: {count(counts.images, 'image')} of {count(counts.subjects, 'subject')} ({labelled}); "
         f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on left-out or changed "
         "files."
     )

@@ -21,6 +21,7 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None, *, full: 
     from facepriv.presentation import run_sentences
     from facepriv.presentation import run_tables as tables
     from facepriv.presentation.help_texts import KIND_TITLES
+    from facepriv.services.audits.preparing import why_no_audit
     from facepriv.services.audits.verdicts import verdict_of_run
     from facepriv.services.releases.export import run_document
 
@@ -28,7 +29,8 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None, *, full: 
     verdict, audit = verdict_of_run(store, store.runs.get(run_id))
     say(*verdict.lines)
     if audit is None:
-        say(f"To let every attacker try: facepriv audit --run {run_id}")
+        why_not = why_no_audit(store, run.spec.dataset.id, run_id)
+        say(why_not or f"To let every attacker try: facepriv audit --run {run_id}")
     else:
         say(f"By audit {audit}. To attack it again: facepriv audit --run {run_id}")
     spec = run.spec

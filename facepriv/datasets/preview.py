@@ -9,7 +9,8 @@ from typing import Any
 from facepriv.datasets.embedded import INSIDE
 from facepriv.datasets.problems import problem_count
 from facepriv.datasets.reading import ReadResult
-from facepriv.types import GENDER_NAMES, LabelledImage, Problem
+from facepriv.schemas.audits import too_few_people
+from facepriv.types import FEMALE, GENDER_NAMES, MALE, LabelledImage, Problem
 
 SCHEMA = "facepriv.preview/1"
 ROWS = 10
@@ -49,6 +50,7 @@ def preview_document(read: ReadResult, earlier: Sequence[Problem] = (), rows: in
         "images": len(read.images),
         "subjects": len({image.subject for image in read.images}),
         "labels": {"female": labels[-1], "male": labels[1], "unlabelled": labels[None]},
+        "no_audit": too_few_people(*_labelled_people(read.images)),
         "attributes": _attributes(read.images),
         "protocol": _protocol(read),
         "files": _files(read, earlier),
@@ -90,6 +92,13 @@ def _spread(images: list[LabelledImage], most: int) -> list[LabelledImage]:
     if len(images) <= most or most < 2:
         return images[:most]
     return [images[i * (len(images) - 1) // (most - 1)] for i in range(most)]
+
+
+def _labelled_people(images: Sequence[LabelledImage]) -> tuple[int, int, int]:
+    """Count subjects with a label, those labelled male, and those female; whether a face is usable is not known yet."""
+    labelled = {(image.subject, image.label) for image in images if image.label is not None}
+    men, women = (sum(label == gender for _, label in labelled) for gender in (MALE, FEMALE))
+    return len({subject for subject, _ in labelled}), men, women
 
 
 def _attributes(images: list[LabelledImage]) -> list[dict[str, Any]]:

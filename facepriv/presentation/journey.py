@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from facepriv.audit.evidence import LEAST_OF_GENDER, LEAST_SUBJECTS
 from facepriv.presentation.formats import short_hash
 from facepriv.presentation.verdict import Verdict
+from facepriv.schemas.audits import too_few_people
 from facepriv.schemas.studies import StudyResult
 from facepriv.store import AuditSummary, DatasetRecord, JobState, ReleaseRecord, RemarkRecord, StudySummary
 from facepriv.store.activity import ImageCounts, Work, WorkKind
@@ -180,14 +180,7 @@ class DatasetFacts:
     def too_few(self) -> str:
         """Sentence on why it cannot be audited, empty if it can."""
         women, men = self.images.women_seen, self.images.men_seen
-        if women + men == 0:
-            return "No image with a usable face has a label, so what attackers learn about gender cannot be measured."
-        if women + men < LEAST_SUBJECTS or min(women, men) < LEAST_OF_GENDER:
-            return (
-                f"Too few people for an audit: {women:,} labelled female and {men:,} male have a usable face; at least "
-                f"{LEAST_SUBJECTS} are needed, {LEAST_OF_GENDER} of either."
-            )
-        return ""
+        return too_few_people(women + men, men, women)
 
 
 def journey(facts: DatasetFacts) -> Journey:

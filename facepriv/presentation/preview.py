@@ -37,11 +37,11 @@ def open_questions(document: Mapping[str, Any]) -> list[str]:
 
 def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     """Return which convention was recognised, why, and what the images hold."""
-    labels = document["labels"]
     sentences = [
         document["reader_reason"],
         f"{count(document['images'], 'image')} of {count(document['subjects'], 'subject')}: "
-        f"{labels['female']:,} labelled female, {labels['male']:,} male, {labels['unlabelled']:,} unlabelled.",
+        f"{balance(document['labels'])}.",
+        *filter(None, [document.get("no_audit")]),
         *_file_sentences(document.get("files")),
         IDENTITIES[document["identities"]],
         *(_attribute_sentence(attribute) for attribute in document["attributes"]),
@@ -56,6 +56,14 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     if document["terms"] is not None:
         sentences.append(f"Terms of use: {document['terms']}")
     return sentences
+
+
+def balance(labels: Mapping[str, int]) -> str:
+    """Return how many images have which label, e.g. ``12 labelled female, 3 unlabelled``."""
+    if not labels["female"] and not labels["male"]:
+        return "none has a gender label"
+    known = [f"{labels[name]:,} labelled {name}" for name in ("female", "male") if labels[name]]
+    return ", ".join(known + [f"{labels['unlabelled']:,} unlabelled"] * bool(labels["unlabelled"]))
 
 
 def _file_sentences(files: Mapping[str, int] | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from facepriv.schemas.figures import Summary
-from facepriv.schemas.quality import QualityReport
+from facepriv.schemas.quality import Label, QualityReport
 from facepriv.wording import count, listed, percent
 
 
@@ -58,8 +58,12 @@ def _doubts(report: QualityReport) -> Iterator[str]:
                 "import the images again with --subjects groups."
             )
     labels = report.contradictions
+
+    def has_images(label: Label) -> bool:
+        return label != "unlabelled" and report.acquisition[label].images > 0
+
     if labels is not None and labels.judged:
-        wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if label != "unlabelled"])
+        wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if has_images(label)])
         yield (
             f"Possible label errors: {listed([ref.name for ref in labels.classifiers])} contradict the gender label of "
             f"{wrong} out of {labels.judged:,} labelled images. Classifiers err too; no label was changed."

@@ -40,7 +40,7 @@ NOTICEABLE = {"unnoticeable": "hardly noticeable to people", "visible": "visible
 def key_figures(run: RunRecord, result: RunResult, audit: AuditResult | None) -> dict[str, str]:
     """Return the few figures of a run to read first."""
     figures = {} if audit is None else strongest_attackers(audit)
-    error = result.gender_error.get(run.guide) or result.attribute_error.get(run.guide)
+    error = run_tables.gender_errors(result).get(run.guide) or result.attribute_error.get(run.guide)
     if error is None:
         figures[f"Images that fool {run.guide}"] = percent(result.flipped.all)
     else:
@@ -82,9 +82,8 @@ def images_section(
     dataset: DatasetRecord, counts: DatasetCounts, used: str, imported: str, why_not_matched: str | None
 ) -> Section:
     """Return what the data set holds; ``used`` says how many of its images were, ``imported`` when it was."""
-    balance = {"female": counts.labels.get(-1, 0), "male": counts.labels.get(1, 0)}
-    if counts.labels.get(None):
-        balance["unlabelled"] = counts.labels[None]
+    named = {"female": counts.labels.get(-1, 0), "male": counts.labels.get(1, 0), "unlabelled": counts.labels.get(None)}
+    balance = {name: number for name, number in named.items() if number}
     rows = {
         "Data set": dataset.name,
         "Imported": imported,
@@ -196,11 +195,11 @@ def classifiers_section(result: RunResult) -> Section:
         ),
         Table("attribute-changes", "Answers that the run did not target", run_tables.attribute_change_rows(result)),
     ]
-    if result.gender_error:
+    if errors := run_tables.gender_errors(result):
         alt = "Gender error of each classifier before and after, by label, as in the table"
         blocks += [
             Table("gender-error", "Gender error, on the stored files", run_tables.gender_error_rows(result)),
-            Figure("gender-error", "Gender error before and after", alt, gender_error_bars(result.gender_error)),
+            Figure("gender-error", "Gender error before and after", alt, gender_error_bars(errors)),
             Table("jury", "Jury: classifiers that guided nothing, 95 % intervals", run_tables.jury_rows(result)),
         ]
     alt = "Proportion of images flipped in the file and in versions of it, as in the table"

@@ -8,7 +8,7 @@ from facepriv.imaging.panel import PANEL, PANEL_TITLES
 from facepriv.imaging.versions import VERSION_PHRASES
 from facepriv.perturb.registry import aim_of
 from facepriv.presentation.help_texts import AIM_TEXTS, NO_AIM
-from facepriv.presentation.run_tables import between, impostors, least_fooled
+from facepriv.presentation.run_tables import between, gender_errors, impostors, least_fooled
 from facepriv.schemas.runs import NOT_FLIPPED, Jury, RunResult, RunSpec
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, listed, match_rate, percent
@@ -34,11 +34,11 @@ def headline(result: RunResult, guide: str) -> str:
             f"The images have no labels, so each was moved away from what {guide} said of it; {guide} now says the "
             f"opposite for {percent(result.flipped.all)}."
         )
-    elif result.gender_error:
+    elif gender_errors(result):
         errors = sorted(result.gender_error.items(), key=lambda item: item[0] != guide)
         changes = [f"{name} from {percent(error.before.all)} to {percent(error.after.all)}" for name, error in errors]
         sentences.append(f"Images whose gender is misjudged: {'; '.join(changes)}.")
-    if result.jury is not None:
+    if result.jury is not None and result.jury.majority.after.all.value is not None:
         sentences.append(_jury_sentence(result.jury))
     for name, change in result.attribute_changes.items():
         if change.kept and change.mean_change is not None:

@@ -10,7 +10,7 @@ from facepriv.errors import FaceprivError
 from facepriv.imaging.panel import PANEL
 from facepriv.perturb.registry import aim_of, make_method
 from facepriv.presentation.help_texts import AIM_TEXTS, KIND_TITLES, NO_AIM, SEED_KEPT
-from facepriv.schemas.figures import Interval, Matching
+from facepriv.schemas.figures import GenderError, Interval, Matching
 from facepriv.schemas.runs import FILE, FIXED, STOP_TITLES, RunResult, RunSpec
 from facepriv.store import LogLine
 from facepriv.types import GENDER
@@ -18,6 +18,7 @@ from facepriv.wording import auc_within, eer_within, match_rate, percent
 
 Row = dict[str, str]
 
+NO_FIGURE = "–"
 FIGURE = "Figure"
 """Column of what a row of a comparison is about."""
 
@@ -51,9 +52,24 @@ def shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+def known_columns(rows: Sequence[Row]) -> list[Row]:
+    """Return rows without the columns that have no figure in any of them, as men's among images of women."""
+    known = {column for row in rows for column, text in row.items() if text != NO_FIGURE}
+    return [{column: text for column, text in row.items() if column in known} for row in rows]
+
+
+def gender_errors(result: RunResult) -> dict[str, GenderError]:
+    """Return the gender error of each classifier that judged labelled images; none where no image has a label."""
+    return {
+        name: error
+        for name, error in result.gender_error.items()
+        if error.before.all is not None or error.after.all is not None
+    }
+
+
 def gender_error_rows(result: RunResult) -> list[Row]:
-    """Return the gender error of every classifier before and after (Table 3)."""
-    return [
+    """Return the gender error of every classifier before and after (Table 3); none without labels."""
+    rows = [
         {
             "Classifier": classifier,
             "Images": phase,
@@ -61,9 +77,10 @@ def gender_error_rows(result: RunResult) -> list[Row]:
             "Women": percent(rates.female),
             "Men": percent(rates.male),
         }
-        for classifier, error in result.gender_error.items()
+        for classifier, error in gender_errors(result).items()
         for phase, rates in error
     ]
+    return known_columns(rows)
 
 
 def jury_rows(result: RunResult) -> list[Row]:
@@ -71,7 +88,7 @@ def jury_rows(result: RunResult) -> list[Row]:
     if result.jury is None:
         return []
     jurors = result.jury.jurors
-    return [
+    rows = [
         {
             "Juror": name,
             "Images": phase,
@@ -83,6 +100,7 @@ def jury_rows(result: RunResult) -> list[Row]:
         for name, errors in ((f"majority of {len(jurors)}", result.jury.majority), *jurors.items())
         for phase, error in errors
     ]
+    return known_columns(rows) if result.jury.majority.before.all.value is not None else []
 
 
 def least_fooled(result: RunResult, *guides: str) -> tuple[str, float] | None:
@@ -138,6 +156,7 @@ def confusion_rows(result: RunResult, classifier: str) -> list[Row]:
         }
         for phase, matrix in result.gender_confusion[classifier]
         for label, counts in matrix
+        if sum(counts.values())
     ]
 
 
@@ -182,7 +201,7 @@ def impostors(matching: Matching) -> str:
 
 def survival_rows(result: RunResult) -> list[Row]:
     """Return the proportion of judged images flipped in the file, in versions of it, and under the original's crop."""
-    return [
+    rows = [
         {
             "Flipped in": FLIP_TITLES.get(name, name) + (" (diagnostic)" if name == FIXED else ""),
             "Methods may use it": "–" if name in (FILE, FIXED) else "no" if name in PANEL else "yes",
@@ -192,6 +211,7 @@ def survival_rows(result: RunResult) -> list[Row]:
         }
         for name, rates in result.flips().items()
     ]
+    return known_columns(rows)
 
 
 def learned_rows(result: RunResult) -> list[Row]:
@@ -230,6 +250,8 @@ def effort_rows(result: RunResult) -> list[Row]:
     for what, groups in (("Updates", result.updates), ("Evaluations", result.evaluations)):
         row = {"Of successful images": what}
         for word, summary in (("All", groups.all), ("Women", groups.female), ("Men", groups.male)):
+            if word != "All" and not summary.n:
+                continue
             mean = mean_and_error(summary.mean, summary.standard_error)
             row[f"{word} (mean ± standard error)"] = f"{mean}  (n = {summary.n})"
         rows.append(row)
@@ -292,7 +314,7 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
     for name, rates in result.flips().items():
         diagnostic = " (diagnostic)" if name == FIXED else ""
         figures[f"Flipped: {FLIP_TITLES.get(name, name)}{diagnostic}"] = percent(rates.all)
-    for title, errors in (("Gender error", result.gender_error), ("Error", result.attribute_error)):
+    for title, errors in (("Gender error", gender_errors(result)), ("Error", result.attribute_error)):
         for name, error in errors.items():
             # The names of rows must be the same in all runs, whichever classifiers guided.
             change = f"{percent(error.before.all)} → {percent(error.after.all)}"

@@ -22,6 +22,29 @@ CONDITION_TITLES: dict[ConditionName, str] = {
     "mix": "mixed release",
     "perturbed": "all images changed",
 }
+LEAST_SUBJECTS, LEAST_OF_GENDER = 10, 2
+
+
+def too_few_people(subjects: int, men: int, women: int) -> str:
+    """Return why these labelled subjects are too few for an audit, in a sentence; an empty text if they are enough."""
+    why = "since attackers learn from some people and are judged on others"
+    if not men and not women:
+        return (
+            f"An audit needs gender labels, {why}, but no image with a usable face has one; add a table with the "
+            "columns file and gender."
+        )
+    if not men or not women:
+        return (
+            f"An audit needs people of both labels, at least {LEAST_OF_GENDER} of either, {why}, but all "
+            f"{men or women} are labelled {'male' if men else 'female'}; add images of the other gender."
+        )
+    if subjects < LEAST_SUBJECTS or min(men, women) < LEAST_OF_GENDER:
+        return (
+            f"An audit needs at least {LEAST_SUBJECTS} subjects, {LEAST_OF_GENDER} of them labelled male and "
+            f"{LEAST_OF_GENDER} female, {why}, but there are {subjects} ({men} male, {women} female); add images of "
+            "more people."
+        )
+    return ""
 
 
 class AttackersPeople(Frozen):

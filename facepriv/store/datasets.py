@@ -56,7 +56,7 @@ from facepriv.store.rows import (
     StudyRow,
     TemplateSetRow,
 )
-from facepriv.types import GENDER_NAMES, Actor, Problem, ProtocolPair
+from facepriv.types import FEMALE, GENDER_NAMES, MALE, Actor, Problem, ProtocolPair
 from facepriv.wording import some
 
 _BATCH = 200
@@ -491,6 +491,23 @@ class DatasetStore:
         with self._database.reading() as session:
             images, pixels = session.execute(query).one()
             return images, float(pixels or 0.0)
+
+    def labelled_people(self, dataset_id: int, *, run_id: int | None = None) -> tuple[int, int, int]:
+        """Count subjects that have an image with a label and a usable face, those labelled male, and those female.
+
+        With ``run_id`` only images of that run count.
+        """
+        mine = [ImageRow.dataset_id == dataset_id, ImageRow.failure.is_(None), ImageRow.label.is_not(None)]
+        if run_id is not None:
+            mine.append(ImageRow.id.in_(select(RunImageRow.image_id).where(RunImageRow.run_id == run_id)))
+        subjects = select(func.count(ImageRow.subject.distinct()))
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            return (
+                session.scalar(subjects.where(*mine)) or 0,
+                session.scalar(subjects.where(*mine, ImageRow.label == MALE)) or 0,
+                session.scalar(subjects.where(*mine, ImageRow.label == FEMALE)) or 0,
+            )
 
     def find_face(self, artifact_sha256: str, detector_fingerprint: str) -> FoundFace | None:
         """Return what this detector found in an image of this content when it was imported into a finished data set."""

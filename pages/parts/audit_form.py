@@ -13,6 +13,7 @@ from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import DRAWN, HELP
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.services.audits.estimate import estimate_audit
+from facepriv.services.audits.preparing import why_no_audit
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.store import DatasetRecord, Store
@@ -20,6 +21,14 @@ from parts import starting
 from parts.parameters import ask_among, ask_limit, ask_number, help_of
 
 DEFAULT_LOSS_POINTS = 1.0
+
+
+def is_possible(store: Store, dataset_id: int, run_id: int | None = None) -> bool:
+    """Return whether there are enough labelled people for an audit; if not, say how many it needs and why."""
+    why_not = why_no_audit(store, dataset_id, run_id)
+    if why_not:
+        st.markdown(f":material/group_off: {plain(why_not)}")
+    return not why_not
 
 
 def means(store: Store, key: str, record: DatasetRecord) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
 def headline(result: RunResult, guide: str) -> None:
     """Show what the run came to, in four figures: the guide, the least fooled other classifier, the worst matcher."""
     boxes = st.columns(4)
-    error = result.gender_error.get(guide) or result.attribute_error.get(guide)
+    error = tables.gender_errors(result).get(guide) or result.attribute_error.get(guide)
     if error is None:
         boxes[0].metric(f"Fooled: {guide}", percent(result.flipped.all), help=HELP["flipped"])
     else:
@@ -131,6 +131,14 @@ def gender(run: RunRecord, result: RunResult) -> None:
     if not result.gender_error:
         st.caption("No gender classifier judged this run, so its effect on gender is not known.")
         return
+    errors = tables.gender_errors(result)
+    if not errors:
+        st.info(
+            "The images have no gender labels, so nobody can say how often a classifier is wrong. How many answers "
+            "were turned is under Flips.",
+            icon=":material/info:",
+        )
+        return
     st.subheader("Gender error", help=HELP["gender_error"])
     show_rows(tables.gender_error_rows(result))
     st.caption(
@@ -141,9 +149,9 @@ def gender(run: RunRecord, result: RunResult) -> None:
         st.subheader("Jury", help=HELP["jury"])
         show_rows(tables.jury_rows(result))
     of = f"run {run.id}"
-    figure = gender_error_bars(result.gender_error)
+    figure = gender_error_bars(errors)
     show_figure(figure, f"error-{run.id}", "Gender error before and after, as above", of)
-    for name in result.gender_error:
+    for name in errors:
         st.subheader(name, divider="gray")
         left, right = st.columns(2, gap="large")
         with left:

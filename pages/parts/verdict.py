@@ -9,6 +9,7 @@ from facepriv.presentation.formats import plain
 from facepriv.presentation.journey import DatasetFacts
 from facepriv.presentation.verdict import Verdict, to_html
 from facepriv.schemas.requests import AuditRequest
+from facepriv.services.audits.preparing import why_no_audit
 from facepriv.services.audits.verdicts import verdict_of_run, verdicts_of_dataset
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit
@@ -63,7 +64,7 @@ def of_run(store: Store, run: RunRecord, *, offer: bool = True, with_limits: boo
 def offer_audit(
     store: Store, request: AuditRequest, key: str, *, dataset_id: int | None = None, run_id: int | None = None
 ) -> None:
-    """Show a button that starts an audit with every attacker, or a link to one that is under way."""
+    """Show a button that starts an audit with every attacker, a link to one that is under way, or why none can be."""
     active = store.audits.list(dataset_id=dataset_id, run_id=run_id, states=ACTIVE, limit=1)
     if active:
         number = str(active[0].id)
@@ -73,6 +74,10 @@ def offer_audit(
             icon=":material/play_circle:",
             query_params={"audit": number, **carried.address()},
         )
+        return
+    of = dataset_id if run_id is None else store.runs.get(run_id).dataset_id
+    if why_not := why_no_audit(store, of or 0, run_id):
+        st.markdown(f":material/group_off: {plain(why_not)}")
         return
     pressed = st.button(
         "Start an audit: let every attacker try",

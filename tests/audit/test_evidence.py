@@ -5,6 +5,7 @@ import pytest
 
 from facepriv.audit.evidence import Evidence
 from facepriv.errors import BadInputError
+from facepriv.schemas.audits import too_few_people
 from tests.audit.attackers.planted import full, people
 
 
@@ -59,11 +60,19 @@ def test_a_missing_label_is_refused(evidence):
     assert error.value.code == "unlabelled"
 
 
-@pytest.mark.parametrize(("subjects", "men"), [(9, 4), (12, 1), (12, 11), (12, 0)])
-def test_too_few_people_are_refused(subjects, men):
+@pytest.mark.parametrize(
+    ("subjects", "men", "sentence"),
+    [
+        (9, 4, "at least 10 subjects.* 9 .4 male, 5 female"),
+        (12, 1, "1 male, 11 female"),
+        (12, 11, "11 male, 1 female"),
+        (12, 0, "both labels, at least 2 of either.* all 12 are labelled female"),
+    ],
+)
+def test_too_few_people_are_refused(subjects, men, sentence):
     names = np.array([f"s{number}" for number in range(subjects)])
     labels = np.where(np.arange(subjects) < men, 1, -1)
-    with pytest.raises(BadInputError, match=f"{men} male, {subjects - men} female") as error:
+    with pytest.raises(BadInputError, match=sentence) as error:
         Evidence(labels, full(names, np.random.default_rng(0)))
     assert error.value.code == "too-few-subjects"
 
@@ -71,3 +80,8 @@ def test_too_few_people_are_refused(subjects, men):
 def test_the_fewest_people_are_enough():
     names = np.array([f"s{number}" for number in range(10)])
     Evidence(np.where(np.arange(10) < 2, 1, -1), full(names, np.random.default_rng(0)))
+
+
+def test_without_labels_that_is_what_is_missing():
+    assert "needs gender labels" in too_few_people(0, 0, 0)
+    assert too_few_people(10, 2, 8) == ""

@@ -91,9 +91,12 @@ def test_axes_of_several_titles_have_a_column_each():
 
 
 def test_bars_in_two_levels_and_rates_that_are_missing():
-    rows = figure_rows(gender_error_bars({"g": GenderError(before=ALL, after=ALL)}))
+    both = ALL.model_copy(update={"female": 0.75})
+    rows = figure_rows(gender_error_bars({"g": GenderError(before=ALL, after=both)}))
     assert [row["classifier, images by label"] for row in rows[:3]] == ["g, all", "g, men", "g, women"]
     assert [row["gender error (proportion of images)"] for row in rows[:3]] == ["0.5", "0.25", ""]
+    one_label = figure_rows(gender_error_bars({"g": GenderError(before=ALL, after=ALL)}))
+    assert [row["classifier, images by label"] for row in one_label] == ["g, all", "g, men"] * 2, "no place for women"
     assert figure_rows(survival_bars({"fixed": ALL}))[0]["flipped in"] == "the original's crop (diagnostic)"
 
 

@@ -16,3 +16,7 @@ def test_carries_the_counts_in_order():
 def test_nothing_counted_still_draws():
     assert class_balance({"male": 0, "female": 0}).data[0].text[0] == "0"
     assert len(class_balance({}).data) == 0
+
+
+def test_a_label_without_images_has_no_bar():
+    assert [bar.name for bar in class_balance({"male": 0, "female": 0, "unlabelled": 3}).data] == ["unlabelled"]

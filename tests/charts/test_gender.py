@@ -58,8 +58,17 @@ def test_the_column_of_failures_appears_only_with_failures():
 def test_a_label_without_images_makes_no_trouble():
     men = Confusions(before=confusion([1.0], [1]), after=confusion([-1.0], [1]))
     first, second = confusion_tables(men).data
-    assert [list(row) for row in first.z] == [[1, 0], [0, 0]]
-    assert [list(row) for row in second.z] == [[0, 1], [0, 0]]
+    assert list(first.y) == ["male"]
+    assert [list(row) for row in first.z] == [[1, 0]]
+    assert [list(row) for row in second.z] == [[0, 1]]
+
+
+def test_scores_of_one_label_have_one_panel(scored):
+    before, after, labels = scored
+    men = labels > 0
+    figure = gender_score_histograms(score_histograms(before[men], after[men], labels[men]), "dlib-gender")
+    assert [note.text for note in figure.layout.annotations] == ["dlib-gender, labelled male"]
+    assert len(figure.data) == 2
 
 
 def test_histograms_carry_the_counts_and_mark_the_threshold(scored):

@@ -181,6 +181,23 @@ def test_counts(store: Store) -> None:
     assert counts.problems == {"empty": 1, "truncated": 2}
 
 
+def test_labelled_people_have_a_usable_face(store: Store) -> None:
+    images = [
+        new_image(0, subject="ada", label=-1),
+        new_image(1, subject="ada", label=-1),
+        new_image(2, subject="bob", label=1),
+        new_image(3, subject="cem", label=None),
+        new_image(4, subject="dee", **{**FACELESS, "label": -1}),
+    ]
+    dataset = create(store, "studio", images)
+    add_dataset(store, "other")
+    assert store.datasets.labelled_people(dataset.id) == (2, 1, 1)
+    run = store.runs.create(spec_for(store, dataset))
+    assert store.datasets.labelled_people(dataset.id, run_id=run) == (0, 0, 0), "before it has any image"
+    with pytest.raises(UnknownNameError):
+        store.datasets.labelled_people(dataset.id + 7)
+
+
 def test_content_hash_depends_on_content_only(store: Store) -> None:
     images = [new_image(index) for index in range(4)]
     first = create(store, "first", images)

@@ -195,12 +195,12 @@ def test_too_few_people_and_no_labels_are_said_before_an_audit_is_offered() -> N
     few = ImageCounts(**{**FORTY.__dict__, "women_seen": 4, "men_seen": 1})
     found = journey(facts(images=few))
     assert found.step("measure").state == "needs attention"
-    assert "4 labelled female and 1 male" in found.step("measure").sentence
+    assert "(1 male, 4 female)" in found.step("measure").sentence
     assert found.next is not None
     assert found.next.place == Place("import")
     assert not found.next.starts_audit
     none = ImageCounts(**{**FORTY.__dict__, "unlabelled": 40, "women_seen": 0, "men_seen": 0})
-    assert "has a label" in journey(facts(images=none)).step("measure").sentence
+    assert "needs gender labels" in journey(facts(images=none)).step("measure").sentence
 
 
 @pytest.mark.parametrize("verdict", [EXPOSED, COSTLY, judge(0.6, 0.8, "guesses")])

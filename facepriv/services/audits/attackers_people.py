@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from facepriv.audit.attackers.registry import attackers
-from facepriv.audit.evidence import LEAST_OF_GENDER, LEAST_SUBJECTS
 from facepriv.errors import BadInputError
-from facepriv.schemas.audits import AttackersPeople, AuditSpec
+from facepriv.schemas.audits import LEAST_OF_GENDER, LEAST_SUBJECTS, AttackersPeople, AuditSpec
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.models.probe_people import find_overlaps

@@ -12,7 +12,7 @@ from facepriv.audit.evidence import require_subjects
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
-from facepriv.schemas.audits import AuditDocument, AuditSpec
+from facepriv.schemas.audits import AuditDocument, AuditSpec, too_few_people
 from facepriv.schemas.base import ModelRef, document_fields
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.services.audits.attackers_people import choose_people
@@ -76,6 +76,14 @@ def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in (*COMPUTING, *LEARNING_LIBRARIES)},
     )
+
+
+def why_no_audit(store: Store, dataset_id: int, run_id: int | None = None) -> str:
+    """Return why a data set, or a run on it, has too few labelled people for an audit; an empty text if it has enough.
+
+    Raise UnknownNameError if there is no such data set.
+    """
+    return too_few_people(*store.datasets.labelled_people(dataset_id, run_id=run_id))
 
 
 def _complete_run(store: Store, request: AuditRequest) -> RunRecord | None:

@@ -28,7 +28,7 @@ from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.base import ModelRef
 from facepriv.schemas.runs import RunResult
-from facepriv.services.audits.preparing import audit_document
+from facepriv.services.audits.preparing import audit_document, why_no_audit
 from facepriv.services.audits.verdicts import verdict_of_audit
 from facepriv.services.datasets.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
@@ -178,6 +178,9 @@ def _audit_of(store: Store, run: RunRecord, audit_id: int | None) -> AuditRecord
 def _verdict(store: Store, run: RunRecord, result: RunResult, audit: AuditRecord | None) -> tuple[Verdict, str]:
     """Return the verdict on a run, and how to audit it."""
     verdict = run_verdict(result) if audit is None else verdict_of_audit(store, audit)
+    why_not = why_no_audit(store, run.dataset_id, run.id)
+    if why_not:
+        return verdict, why_not[:1].lower() + why_not[1:].rstrip(".")
     return verdict, f"facepriv audit --run {run.id}, or the button on the page of run {run.id}"
 
 
