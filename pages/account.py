@@ -26,6 +26,13 @@ def show(store: Store) -> None:
     st.write(f"Signed in as **{plain(who.user)}**, {ROLE_TITLES[who.role]}.")
     if done := st.session_state.pop(DONE, None):
         st.success(done, icon=":material/check_circle:")
+    if who.must_change:
+        st.warning(
+            "Your password was chosen by somebody else. Choose one of your own; then you see the other pages.",
+            icon=":material/key:",
+        )
+        password(store)
+        return
     st.header("Where you are signed in")
     sessions = store.sessions.of_user(name_key(who.user))
     show_rows(

@@ -9,6 +9,7 @@ import streamlit as st
 import facepriv
 from facepriv.presentation.help_texts import LABEL_NOTE, ROLE_TITLES
 from facepriv.store import Store
+from facepriv.store.records import AUDITING
 from parts import carried, jobs
 from parts.shell import EVERYBODY, me, record_view, with_store
 
@@ -26,6 +27,7 @@ AUDITORS = {
     "models": ("Models", ":material/model_training:"),
     "access": ("Access log", ":material/history_edu:"),
 }
+ADMINS = {"users": ("Users", ":material/group:")}
 OFFICERS = {"shared": ("Shared with you", ":material/inbox:")}
 HELP = {"help": ("Help", ":material/help:")}
 EVERYBODYS = {"account": ("Account", ":material/account_circle:")}
@@ -43,7 +45,8 @@ st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide", menu_it
 def show(store: Store) -> None:
     """Show the requested page if the user's role has it; record it if not."""
     own = EVERYBODYS if me().session is not None else {}
-    mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **HELP, **own}
+    mine = AUDITORS if me().role in AUDITING else OFFICERS
+    mine = own if me().must_change else {**mine, **(ADMINS if me().role == "admin" else {}), **HELP, **own}
     first = next(iter(mine))
     pages = {
         name: st.Page(
@@ -53,11 +56,11 @@ def show(store: Store) -> None:
     }
     page = st.navigation(list(pages.values()))
     asked = here.path.strip("/").replace("-", "_")
-    if asked in AUDITORS and asked not in mine:
+    if asked in {**AUDITORS, **ADMINS} and asked not in mine and not me().must_change:
         record_view(store, "access-refused", f"/{path(asked)}")
-        st.warning("This page is for auditors.", icon=":material/block:")
+        st.warning(f"This page is for {'admins' if asked in ADMINS else 'auditors'}.", icon=":material/block:")
     st.html(Path(__file__).with_name("style.css"))
-    if me().role != "officer":
+    if me().role in AUDITING and not me().must_change:
         st.html('<script src="/assets/address.js"></script>', unsafe_allow_javascript=True)
         with st.sidebar:
             jobs.announce()

@@ -11,7 +11,7 @@ import typer
 from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.wording import count
+from facepriv.wording import count, listed
 
 if TYPE_CHECKING:
     from facepriv.store import Role
@@ -67,7 +67,11 @@ def access(
 user = typer.Typer(help="Manage who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)
 UserName = Annotated[str, typer.Argument(help="Name of the user.")]
 RoleOption = Annotated[
-    str, typer.Option(help="auditor (sees and does everything) or officer (sees what is shared with them).")
+    str | None,
+    typer.Option(
+        help="auditor (sees and does everything but users), officer (sees what is shared with them) or admin (an "
+        "auditor who also manages users in the dashboard). Default for the first user: admin."
+    ),
 ]
 PasswordIn = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input instead of generating one.")
@@ -77,7 +81,7 @@ PasswordIn = Annotated[
 @user.command("add")
 def user_add(
     name: UserName,
-    role: RoleOption,
+    role: RoleOption = None,
     password_stdin: PasswordIn = False,
     oidc: Annotated[
         str | None,
@@ -90,8 +94,10 @@ def user_add(
     from facepriv.services.accounts.users import add_user
 
     with opened_store() as (store, _):
+        if role is None and store.users.list():
+            raise typer.BadParameter("Say whether it is an auditor, an officer or an admin.", param_hint="--role")
         password = _read_password() if password_stdin else None
-        added = add_user(store, name, _role(role), password=password, oidc=oidc, actor=get_actor())
+        added = add_user(store, name, _role(role or "admin"), password=password, oidc=oidc, actor=get_actor())
     say(f"{added.user.name} can sign in as {added.user.role}.")
     _show_password(added.password)
 
@@ -99,30 +105,18 @@ def user_add(
 @user.command("list")
 def user_list(json_file: JsonFile = None) -> None:
     """List the users and their open sessions."""
+    from facepriv.presentation.users import user_row
     from facepriv.store.users import name_key
 
     with opened_store() as (store, _):
         users = [(user, len(store.sessions.of_user(name_key(user.name)))) for user in store.users.list()]
     show_table(
         "Users",
-        [
-            {
-                "Name": user.name,
-                "Role": user.role,
-                "Signs in": " or ".join(
-                    [
-                        *(["by password"] if user.password_hash else []),
-                        *([f"through the provider as {user.oidc}"] if user.oidc else []),
-                    ]
-                ),
-                "Added": f"{user.created_at:%Y-%m-%d}",
-                "Sessions": str(sessions),
-                "State": "active" if user.disabled_at is None else f"disabled since {user.disabled_at:%Y-%m-%d}",
-            }
-            for user, sessions in users
-        ],
-        none="There is no user yet. Add one with: facepriv user add NAME --role auditor",
+        [user_row(user, sessions) for user, sessions in users],
+        none="There is no user yet. Add one with: facepriv user add NAME",
     )
+    if users and not any(user.role == "admin" and user.disabled_at is None for user, _ in users):
+        say("Nobody can manage users in the dashboard. Make somebody admin with: facepriv user role NAME admin")
     rows = [
         {
             "name": user.name,
@@ -137,13 +131,14 @@ def user_list(json_file: JsonFile = None) -> None:
 
 
 @user.command("role")
-def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor or officer.")]) -> None:
+def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor, officer or admin.")]) -> None:
     """Change a user's role; it takes effect with their next click."""
     from facepriv.services.accounts.users import set_role
 
     with opened_store() as (store, _):
         changed = set_role(store, name, _role(role), actor=get_actor())
-    say(f"{changed.name} is now {'an auditor' if changed.role == 'auditor' else 'a privacy officer'}.")
+    titles = {"auditor": "an auditor", "officer": "a privacy officer", "admin": "an admin"}
+    say(f"{changed.name} is now {titles[changed.role]}.")
 
 
 @user.command("disable")
@@ -164,6 +159,16 @@ def _set_disabled(name: str, disabled: bool) -> None:
     with opened_store() as (store, _):
         changed = set_disabled(store, name, disabled, actor=get_actor())
     say(f"{changed.name} {'is signed out and can no longer sign in' if disabled else 'can sign in again'}.")
+
+
+@user.command("remove")
+def user_remove(name: UserName) -> None:
+    """Remove a user for good; their sessions end, and the name is not given again."""
+    from facepriv.services.accounts.users import remove_user
+
+    with opened_store() as (store, _):
+        remove_user(store, name, actor=get_actor())
+    say(f"{name} was removed. What they did stays in the access log.")
 
 
 @user.command("password")
@@ -210,7 +215,7 @@ def _role(text: str) -> Role:
     for role in ROLES:
         if role == text:
             return role
-    raise BadInputError(f"The role must be {' or '.join(ROLES)}, got {text!r}.", code="bad-role")
+    raise BadInputError(f"The role must be {listed(ROLES, 'or')}, got {text!r}.", code="bad-role")
 
 
 def _read_password() -> str:

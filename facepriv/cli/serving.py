@@ -143,6 +143,6 @@ def _add_demo_user(store: Store) -> None:
     if store.users.list():
         say("Sign in to the dashboard as an existing user (list them with: facepriv user list)")
         return
-    added = add_user(store, DEMO_USER, "auditor", actor=get_actor())
+    added = add_user(store, DEMO_USER, "admin", actor=get_actor())
     say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
     say(f"It is shown only once. For a new one: facepriv user password {DEMO_USER}")

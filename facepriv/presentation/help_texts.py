@@ -209,4 +209,4 @@ SEED_HELP = (
 DRAWN = {"image": "each image on its own", "subject": "all images of a person together"}
 """What a policy draws at random, by its unit of selection."""
 
-ROLE_TITLES: dict[Role, str] = {"auditor": "auditor", "officer": "privacy officer"}
+ROLE_TITLES: dict[Role, str] = {"auditor": "auditor", "officer": "privacy officer", "admin": "admin"}

@@ -560,8 +560,10 @@ class AccessRecord:
     """Hash of this line and the one before; empty where something else than facepriv wrote the line."""
 
 
-Role = Literal["auditor", "officer"]
-ROLES: tuple[Role, ...] = ("auditor", "officer")
+Role = Literal["auditor", "officer", "admin"]
+ROLES: tuple[Role, ...] = ("auditor", "officer", "admin")
+AUDITING: tuple[Role, ...] = ("auditor", "admin")
+"""Roles that see and do what auditors do; an admin manages users besides."""
 Decision = Literal["accepted", "conditions", "rejected"]
 DECISIONS: tuple[Decision, ...] = ("accepted", "conditions", "rejected")
 
@@ -579,6 +581,10 @@ class UserRecord:
     """E-mail address or subject that the identity provider vouches for."""
     created_at: datetime
     disabled_at: datetime | None
+    must_change: bool = False
+    """Whether the password was chosen by somebody else, and is to be changed before anything else is seen."""
+    removed_at: datetime | None = None
+    """When they were removed: they are in no list any more, but the access log names them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -589,6 +595,8 @@ class SessionRecord:
     user: str
     role: Role
     """The user's role now, not when they signed in."""
+    must_change: bool
+    """Whether the user must change the password first."""
     created_at: datetime
     seen_at: datetime
     """When it was last used, to the minute."""

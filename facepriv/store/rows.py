@@ -29,6 +29,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -681,7 +682,7 @@ class UserRow(Numbered, Base):
 
     __tablename__ = "users"
     __table_args__ = (
-        CheckConstraint("role IN ('auditor', 'officer')", name="role"),
+        CheckConstraint("role IN ('auditor', 'officer', 'admin')", name="role"),
         _NEVER_REUSED,
     )
 
@@ -695,6 +696,9 @@ class UserRow(Numbered, Base):
     oidc: Mapped[str | None] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    # The password was chosen by somebody else.
+    must_change: Mapped[bool] = mapped_column(default=False, server_default=false())
+    removed_at: Mapped[datetime | None]
 
 
 class SessionRow(Numbered, Base):

@@ -28,7 +28,15 @@ class UserStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, name: str, role: Role, *, password_hash: str | None = None, oidc: str | None = None) -> UserRecord:
+    def add(
+        self,
+        name: str,
+        role: Role,
+        *,
+        password_hash: str | None = None,
+        oidc: str | None = None,
+        must_change: bool = False,
+    ) -> UserRecord:
         """Add somebody.
 
         Raises BadInputError if the name (code ``name-taken``) or the provider's claim (``oidc-taken``) is somebody's.
@@ -40,6 +48,7 @@ class UserStore:
             password_hash=password_hash,
             oidc=oidc,
             created_at=datetime.now(UTC),
+            must_change=must_change,
         )
         if self.find(name) is not None:
             raise _taken(name)
@@ -54,7 +63,7 @@ class UserStore:
             raise _oidc_taken(oidc) from error
 
     def find(self, name: str) -> UserRecord | None:
-        """Return the user of this name, or None."""
+        """Return the user of this name, also one who was removed, or None."""
         return self._one(UserRow.key, name_key(name))
 
     def find_oidc(self, claim: str) -> UserRecord | None:
@@ -64,19 +73,25 @@ class UserStore:
     def get(self, name: str) -> UserRecord:
         """Return the user of this name; raises UnknownNameError if there is none."""
         user = self.find(name)
-        if user is None:
+        if user is None or user.removed_at is not None:
             known = ", ".join(each.name for each in self.list()) or "none"
             raise UnknownNameError(f"There is no user {name}. Known: {known}.")
         return user
 
     def list(self) -> tuple[UserRecord, ...]:
-        """Return all users in the order of their names, the disabled ones too."""
+        """Return all users in the order of their names, the disabled ones too, but not those who were removed."""
+        query = select(UserRow).where(UserRow.removed_at.is_(None)).order_by(UserRow.key)
         with self._database.reading() as session:
-            return tuple(record_of(UserRecord, row) for row in session.scalars(select(UserRow).order_by(UserRow.key)))
+            return tuple(record_of(UserRecord, row) for row in session.scalars(query))
 
-    def set_password(self, user_id: int, password_hash: str) -> None:
+    def set_password(self, user_id: int, password_hash: str, *, must_change: bool = False) -> None:
         """Change the password; sessions go on unless they are revoked, too."""
-        self._change(user_id, password_hash=password_hash)
+        self._change(user_id, password_hash=password_hash, must_change=must_change)
+
+    def remove(self, user_id: int) -> None:
+        """Shut somebody out for good: nothing is left that they could sign in by, and no list has them any more."""
+        self.set_disabled(user_id, True)
+        self._change(user_id, password_hash=None, oidc=None, must_change=False, removed_at=datetime.now(UTC))
 
     def set_oidc(self, user_id: int, claim: str | None) -> None:
         """Change by what an identity provider vouches for them, None for nothing; raises as `add`."""

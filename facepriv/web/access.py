@@ -22,6 +22,7 @@ from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.services.accounts.users import NOBODY
 from facepriv.store import Role, Store
+from facepriv.store.records import AUDITING
 from facepriv.types import Actor
 from facepriv.web.identity import KEY, LOCAL, Identity
 from facepriv.web.own_pages import is_loopback
@@ -41,10 +42,12 @@ OFFICERS = re.compile(
     # Its browser side looks for the server below the page's address first.
     r"/|/(shared|help|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
 )
+ADMINS = re.compile(r"/users(/.*)?")
+"""The page for admins."""
 NAMES = frozenset(
     (
         *("overview", "data-set", "datasets", "audit", "protect", "templates", "perturb", "policy", "runs", "sharing"),
-        *("models", "access", "shared", "help", "account", "login", "logout", "session", "share", "pictures"),
+        *("models", "access", "users", "shared", "help", "account", "login", "logout", "session", "share", "pictures"),
         *("releases", "assets"),
         *("component", "static", "media", "_stcore"),
     )
@@ -121,14 +124,18 @@ class Access:
             await self._refuse_unknown(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
             await asyncio.to_thread(self._record_refusal, identity.actor, path)
-            sentence = "This page is for auditors. You are signed in as privacy officer, who sees shared results."
+            sentence = (
+                "This page is for admins, who manage users. You are signed in as auditor."
+                if identity.role == "auditor"
+                else "This page is for auditors. You are signed in as privacy officer, who sees shared results."
+            )
             await _refuse(scope, receive, send, message("No access", sentence, status=403, home=True))
         else:
             await self._serve(scope, receive, send, identity, token)
 
     def _identify(self, token: str | None, *, note: bool = True) -> Identity | None:
         session = self._store().sessions.holder(token, note=note) if token else None
-        return None if session is None else Identity(session.user, session.role, session.id)
+        return None if session is None else Identity(session.user, session.role, session.id, session.must_change)
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, identity: Identity | None, token: str | None = None
@@ -190,7 +197,9 @@ class Access:
 
 def may_have(role: Role, path: str) -> bool:
     """Return whether a user in this role may open a path."""
-    return role == "auditor" or bool(OPEN.fullmatch(path) or OFFICERS.fullmatch(path))
+    if ADMINS.fullmatch(path):
+        return role == "admin"
+    return role in AUDITING or bool(OPEN.fullmatch(path) or OFFICERS.fullmatch(path))
 
 
 def is_secure(settings: Settings) -> bool:

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from facepriv.errors import BadInputError
+from facepriv.store.records import AUDITING
 from facepriv.web.headers import FRAMED_POLICY
 from facepriv.web.identity import get_identity
 
@@ -152,7 +153,7 @@ def blob_routes(blob_cache: BlobCache = BLOBS) -> list[Route]:
         async def answer(request: Request) -> Response:
             identity = get_identity(request.scope)
             blob = None
-            if identity is not None and identity.role == "auditor":
+            if identity is not None and identity.role in AUDITING:
                 blob = blob_cache.get(kind, request.path_params["token"], identity.holder)
             if blob is None:
                 return PlainTextResponse("There is nothing here.", status_code=404, headers=PRIVATE)

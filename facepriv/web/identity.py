@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
@@ -21,6 +21,8 @@ class Identity:
     role: Role
     session: int | None = None
     """Number of the session; None where there is no login and everybody is the same local auditor."""
+    must_change: bool = field(default=False, compare=False)
+    """Whether they must change their password before they see anything."""
 
     @property
     def actor(self) -> Actor:

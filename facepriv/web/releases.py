@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from facepriv.services.releases.release import PlannedRelease, stream_release
 from facepriv.store import Store
+from facepriv.store.records import AUDITING
 from facepriv.types import Actor
 from facepriv.web.blobs import PRIVATE, SECONDS, TOKEN_BYTES
 from facepriv.web.identity import get_identity
@@ -85,7 +86,7 @@ def release_routes(store: Callable[[], Store], offers: Offers = OFFERS) -> list[
     async def answer(request: Request) -> Response:
         identity = get_identity(request.scope)
         offer = None
-        if identity is not None and identity.role == "auditor":
+        if identity is not None and identity.role in AUDITING:
             offer = offers.get(request.path_params["token"], identity.holder)
         if offer is None:
             return PlainTextResponse("There is nothing here.", status_code=404, headers=PRIVATE)

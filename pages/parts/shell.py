@@ -12,14 +12,17 @@ from facepriv.config import get_settings
 from facepriv.errors import FaceprivError, NotAllowedError
 from facepriv.presentation.formats import plain
 from facepriv.store import ROLES, Role, Store, open_store
+from facepriv.store.records import AUDITING
 from facepriv.types import Actor
 from facepriv.web.identity import LOCAL, Identity
+from facepriv.wording import listed
 
 Content = TypeVar("Content", str, bytes)
 _ME = "_me"
 _OVER = "Your session has ended. Reload this page to sign in."
 EVERYBODY: tuple[Role, ...] = ROLES
-AUDITORS: tuple[Role, ...] = ("auditor",)
+AUDITORS: tuple[Role, ...] = AUDITING
+ADMINS: tuple[Role, ...] = ("admin",)
 OFFICERS: tuple[Role, ...] = ("officer",)
 
 
@@ -27,7 +30,7 @@ def _in_session(store: Store, number: int) -> Identity:
     session = store.sessions.living(number)
     if session is None:
         raise NotAllowedError(_OVER)
-    return Identity(session.user, session.role, session.id)
+    return Identity(session.user, session.role, session.id, session.must_change)
 
 
 def me() -> Identity:
@@ -51,10 +54,12 @@ def opened(*, roles: Collection[Role] = AUDITORS) -> Iterator[Store]:
         number = str(st.user.get("session") or "")
         who = LOCAL if not get_settings().login else _in_session(store, int(number) if number.isdecimal() else 0)
         st.session_state[_ME] = who
+        if who.must_change and tuple(roles) != EVERYBODY:
+            raise NotAllowedError("Your password was chosen by somebody else. Change it first, on the page Account.")
         if who.role not in roles:
             record_view(store, "access-refused", "page")
             raise NotAllowedError(
-                f"This page is for {' and '.join(f'{role}s' for role in roles)}; {who.user} is signed in as {who.role}."
+                f"This page is for {listed([f'{role}s' for role in roles])}; {who.user} is signed in as {who.role}."
             )
         yield store
 

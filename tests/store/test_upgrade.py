@@ -71,6 +71,8 @@ def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
     ]
     for row in before["runs"]:
         row["method"] = "renamed"
+    for row in before["users"]:
+        row |= {"must_change": False, "removed_at": None}
     for row in before["log_lines"]:
         row["weight"] = 7
     for table, rows in before.items():

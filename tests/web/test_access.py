@@ -100,6 +100,25 @@ def test_what_officers_have(path):
     assert may_have("officer", path)
 
 
+@pytest.mark.parametrize("path", ["/users", "/users/_stcore/health"])
+def test_only_admins_have_the_page_that_manages_users(guarded, behind, page_of, store, path):
+    assert may_have("admin", path)
+    for name, whom in (("ada", b"for admins"), ("otto", b"for auditors")):
+        answer = ask(guarded, path, *page_of(name))
+        assert answer.status == 403
+        assert whom in answer.body
+        assert store.access.list(limit=1)[0].subject == "/users"
+    assert behind.came == []
+    store.users.set_role(store.users.get("ada").id, "admin")
+    assert ask(guarded, path, *page_of("ada")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/runs", "/media/abc.png", "/pictures/x", "/_stcore/upload_file/1/2", "/access"])
+def test_an_admin_has_what_auditors_have(path):
+    assert may_have("admin", path)
+    assert may_have("auditor", path)
+
+
 NOT_OFFICERS = [
     *(
         "/runs",

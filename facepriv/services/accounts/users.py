@@ -43,7 +43,14 @@ class Added:
 
 
 def add_user(
-    store: Store, name: str, role: Role, *, password: str | None = None, oidc: str | None = None, actor: Actor
+    store: Store,
+    name: str,
+    role: Role,
+    *,
+    password: str | None = None,
+    oidc: str | None = None,
+    must_change: bool = False,
+    actor: Actor,
 ) -> Added:
     """Add a user who signs in by a password or through an identity provider.
 
@@ -53,6 +60,8 @@ def add_user(
         None generates one, unless ``oidc`` is given: then there is none.
     oidc
         How the identity provider identifies them: their e-mail address, or ``ISSUER#SUBJECT``.
+    must_change
+        Let them change the password before they see anything.
 
     Raises
     ------
@@ -71,14 +80,17 @@ def add_user(
     if password is not None:
         check_password(password, name)
     claim = None if oidc is None else read_claim(oidc)
-    user = store.users.add(name, role, password_hash=None if given is None else hash_password(given), oidc=claim)
+    hashed = None if given is None else hash_password(given)
+    user = store.users.add(name, role, password_hash=hashed, oidc=claim, must_change=must_change and given is not None)
     store.access.record(actor, "user-added", f"user {user.id}", role)
     return Added(user, generated)
 
 
 def set_role(store: Store, name: str, role: Role, *, actor: Actor) -> UserRecord:
-    """Change a user's role, from their next click on."""
+    """Change a user's role, from their next click on. Raises BadInputError, code ``last-admin``, for the last admin."""
     user = store.users.get(name)
+    if role != "admin":
+        _refuse_last_admin(store, user)
     store.users.set_role(user.id, role)
     store.access.record(actor, "role-changed", f"user {user.id}", role)
     return store.users.get(name)
@@ -97,20 +109,49 @@ def set_claim(store: Store, name: str, claim: str | None, *, actor: Actor) -> Us
 
 
 def set_disabled(store: Store, name: str, disabled: bool, *, actor: Actor) -> UserRecord:
-    """Disable a user at once, or enable them again."""
+    """Disable a user at once, or enable them again. Raises BadInputError, code ``last-admin``, for the last admin."""
     user = store.users.get(name)
+    if disabled:
+        _refuse_last_admin(store, user)
     store.users.set_disabled(user.id, disabled)
     store.access.record(actor, "user-disabled" if disabled else "user-enabled", f"user {user.id}")
     return store.users.get(name)
 
 
-def change_password(store: Store, name: str, password: str | None = None, *, actor: Actor) -> str | None:
-    """Set a password, or generate and return one; the user's sessions end."""
+def remove_user(store: Store, name: str, *, actor: Actor) -> None:
+    """Remove a user: they are signed out, cannot sign in any more, and their name is not given again.
+
+    What they did stays in the access log, and what they signed stays signed. Raises BadInputError, code ``last-admin``,
+    for the last admin.
+    """
+    user = store.users.get(name)
+    _refuse_last_admin(store, user)
+    store.users.remove(user.id)
+    store.access.record(actor, "user-removed", f"user {user.id}")
+
+
+def _refuse_last_admin(store: Store, user: UserRecord) -> None:
+    admins = [each for each in store.users.list() if each.role == "admin" and each.disabled_at is None]
+    if [each.id for each in admins] == [user.id]:
+        raise BadInputError(
+            f"{user.name} is the only admin who can sign in, so nobody could manage users any more. Make somebody else "
+            "admin first.",
+            code="last-admin",
+        )
+
+
+def change_password(
+    store: Store, name: str, password: str | None = None, *, must_change: bool = False, actor: Actor
+) -> str | None:
+    """Set a password, or generate and return one; the user's sessions end.
+
+    With ``must_change`` they must choose one of their own before they see anything.
+    """
     user = store.users.get(name)
     generated = make_password() if password is None else None
     if password is not None:
         check_password(password, user.name)
-    store.users.set_password(user.id, hash_password(password or generated or ""))
+    store.users.set_password(user.id, hash_password(password or generated or ""), must_change=must_change)
     store.sessions.revoke_all(user.id)
     store.access.record(actor, "password-changed", f"user {user.id}")
     return generated
@@ -134,6 +175,8 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
         raise NotAllowedError("The current password is wrong. Nothing was changed.")
     store.attempts.forget(key)
     check_password(new, user.name)
+    if new == old:
+        raise BadInputError("The new password is the old one. Choose another.", code="same-password")
     store.users.set_password(user.id, hash_password(new))
     store.sessions.revoke_all(user.id, but=session)
     store.access.record(Actor(user.name, "dashboard"), "password-changed", f"user {user.id}")

@@ -14,6 +14,8 @@ SPREAD_KNOWN, SPREAD_UNKNOWN = 1.2, 1.5
 """By how many times the truth may be off either way where all, or nothing, was measured on this installation."""
 STARTS_COUNT = 0.1
 """Share of a stage's steps that what was promised counts for, beside what the steps done took."""
+LEAST_STARTS = 4.0
+"""So many steps at least, since the first ones come several at once."""
 STEPS_TOOK = 0.1
 """Share of the time spent that the steps took at least, where starting took less than promised."""
 OVERDUE = 0.2
@@ -81,9 +83,9 @@ def seconds_left(plan: JobPlan, job: JobProgress, now: datetime) -> float | None
     done, total = max(0, job.done - job.stage_from), max(0, job.total - job.stage_from)
     computing = max(stage.seconds - stage.fixed, 1e-6)
     times = 1.0
-    if done > 0 and total > 0:
+    if total > 0 and stage.steps > 1:
         each = computing / max(stage.steps, total)
-        starts = max(1.0, STARTS_COUNT * total)
+        starts = max(LEAST_STARTS, STARTS_COUNT * total)
         # Of what it took, that before the first step is not of the steps.
         steps_took = max(spent - stage.fixed, STEPS_TOOK * spent)
         times = (starts * each + steps_took) / (starts + done) / each

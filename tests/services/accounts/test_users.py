@@ -19,6 +19,7 @@ from facepriv.services.accounts.users import (
     add_user,
     change_own_password,
     change_password,
+    remove_user,
     set_disabled,
     set_role,
     sign_in,
@@ -341,3 +342,61 @@ def test_signing_out_everywhere(store: Store, ada: UserRecord) -> None:
         ("cli", "sessions-revoked", f"user {ada.id}", "1"),
     ]
     assert store.sessions.of_user("ada", now=datetime.now(UTC)) == ()
+
+
+def test_a_password_that_somebody_else_chose_is_to_be_changed(store: Store):
+    added = add_user(store, "ben", "auditor", must_change=True, actor=ADA)
+    assert added.user.must_change
+    assert added.password is not None
+    token = token_of(sign_in(store, "ben", added.password, address=HERE))
+    session = store.sessions.holder(token)
+    assert session is not None
+    assert session.must_change
+    with pytest.raises(BadInputError) as caught:
+        change_own_password(store, "ben", added.password, added.password, session=session.id)
+    assert caught.value.code == "same-password"
+    change_own_password(store, "ben", added.password, OTHER, session=session.id)
+    session = store.sessions.holder(token)
+    assert session is not None
+    assert not session.must_change
+    assert not store.users.get("ben").must_change
+    generated = change_password(store, "ben", must_change=True, actor=ADA)
+    assert generated is not None
+    assert store.users.get("ben").must_change
+    change_password(store, "ben", OTHER, actor=CLI)
+    assert not store.users.get("ben").must_change, "whoever has the machine decides"
+    assert not add_user(store, "eve", "officer", oidc="eve@example.org", must_change=True, actor=ADA).user.must_change
+
+
+def test_the_last_admin_stays_one(store: Store, ada: UserRecord):
+    set_role(store, "ada", "admin", actor=CLI)
+    add_user(store, "bob", "admin", password=GOOD, actor=CLI)
+    set_disabled(store, "bob", True, actor=ADA)
+    before = len(log(store))
+    for change in (
+        lambda: set_role(store, "ada", "auditor", actor=ADA),
+        lambda: set_disabled(store, "ada", True, actor=ADA),
+        lambda: remove_user(store, "ada", actor=ADA),
+    ):
+        with pytest.raises(BadInputError, match="Ada is the only admin who can sign in") as caught:
+            change()
+        assert caught.value.code == "last-admin"
+    assert len(log(store)) == before, "nothing was done"
+    assert store.users.get("ada").role == "admin"
+    set_disabled(store, "bob", False, actor=ADA)
+    assert set_role(store, "ada", "officer", actor=ADA).role == "officer"
+
+
+def test_who_was_removed_is_in_no_list_and_never_comes_back(store: Store, ada: UserRecord):
+    token = token_of(sign_in(store, "ada", GOOD, address=HERE))
+    remove_user(store, "Ada", actor=CLI)
+    assert store.sessions.holder(token) is None
+    assert store.users.list() == ()
+    with pytest.raises(UnknownNameError):
+        store.users.get("ada")
+    with pytest.raises(NotAllowedError, match=WRONG):
+        sign_in(store, "ada", GOOD, address=HERE)
+    with pytest.raises(BadInputError) as caught:
+        add_user(store, "ada", "officer", password=GOOD, actor=CLI)
+    assert caught.value.code == "name-taken", "the access log means one person by it"
+    assert ("cli", "user-removed", f"user {ada.id}", "") in [(CLI.name and "cli", *line[1:]) for line in log(store)]
