@@ -145,6 +145,8 @@ def outcome(store: Store, document: StudyDocument) -> None:
         st.rerun()
     for released in dict.fromkeys(setting.released for setting in document.spec.settings):
         study_frontier.show(store, document, released)
+    if document.spec.release == "both":
+        study_frontier.together(store, document)
     confirmed = confirmation_rows(document)
     if confirmed:
         st.subheader("On people who had no part in the search")

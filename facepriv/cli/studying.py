@@ -87,7 +87,13 @@ def apply(
     json_file: JsonFile = None,
 ) -> None:
     """Change all images by a candidate of a study and audit them, or protect all templates; then release them."""
-    from facepriv.services.studies.applying import apply_candidate, choose_candidates, find_applied
+    from facepriv.services.audits.verdicts import verdict_of_audit
+    from facepriv.services.studies.applying import (
+        apply_candidate,
+        attack_together,
+        choose_candidates,
+        find_applied,
+    )
 
     with opened_store() as (store, settings):
         study = store.studies.get(number)
@@ -108,6 +114,12 @@ def apply(
                     applied = find_applied(store, study.spec, each)
                 _show_applied(applied, each.p)
             done.append(applied)
+        if len(chosen) > 1 and not no_wait:
+            images, templates = done
+            audit = attack_together(store, settings, images, templates, chosen[0], get_actor())
+            follow_to_end(store, settings, "audit", audit.id, cancels=False)
+            say("Attackers who hold both, the images and the protected templates:")
+            say(*verdict_of_audit(store, store.audits.get(audit.id)).lines)
         write_json(
             json_file,
             {

@@ -56,7 +56,7 @@ def study_limits(spec: StudySpec) -> str:
     if "templates" in released:
         limits += protection_findings.NOT_TRIED
     if len(released) > 1:
-        limits.append("an attacker who holds both the images and the templates of the same people")
+        limits.append("in the search, an attacker who holds both the images and the templates of the same people")
     return f"Not tried: {'; '.join(dict.fromkeys(limits))}."
 
 

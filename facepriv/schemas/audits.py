@@ -13,6 +13,7 @@ from pydantic import Field
 
 from facepriv.schemas.base import DatasetRef, Frozen, ModelRef
 from facepriv.schemas.figures import GUESSING, Interval, OperatingPoint
+from facepriv.schemas.protections import TemplateSetRef
 
 SelectBy = Literal["image", "subject"]
 """Whether the policy draws each image for itself or all images of a subject together."""
@@ -86,6 +87,8 @@ class AuditSpec(Frozen):
     brief: bool = Field(default=False, exclude_if=lambda brief: not brief)
     """Whether only figures of the attackers themselves are computed, as for a study's search: no figures of every
     variant, and none of what they learn from parts of the people, but an interval at every proportion."""
+    with_templates: tuple[TemplateSetRef, ...] = Field(default=(), exclude_if=lambda sets: not sets)
+    """Template sets that are released together with the images; attackers read their templates of the same images."""
     most_fnmr_loss: float | None = None
     """Floor of utility: how much worse FNMR at FMR 0.1 % may be than that of the untouched images; null for none."""
     seed: int = 0

@@ -202,6 +202,11 @@ class AuditRequest(Request):
         "data set with the same method and settings; without it they learn as by default. Default: attackers learn "
         "from some of the audited people and are judged on the others",
     )
+    with_templates: tuple[str | int, ...] = Field(
+        default=(),
+        description="Template set that is released together with the images and was made from the same data set, such "
+        "as one kept under a protection: attackers read its templates beside the images. Default: none",
+    )
     p: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
         default=AUTO,
         description="For a run: proportion of images perturbed, 0 to 1; auto takes the smallest at which the strongest "

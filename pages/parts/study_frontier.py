@@ -12,9 +12,15 @@ from facepriv.presentation.formats import plain
 from facepriv.presentation.study_tables import by_loss, frontier_rows, title_of_share
 from facepriv.presentation.study_verdict import outcome_verdict, strongest_in_words
 from facepriv.schemas.studies import Released, StudyDocument, StudyOutcome
-from facepriv.services.audits.verdicts import verdict_of_release
+from facepriv.services.audits.verdicts import verdict_of_audit, verdict_of_release
 from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.studies.applying import Applied, apply_candidate, find_applied
+from facepriv.services.studies.applying import (
+    Applied,
+    apply_candidate,
+    attack_together,
+    find_applied,
+    find_together,
+)
 from facepriv.store import Store
 from facepriv.wording import percent
 from parts import comparing, figures, progress, verdict
@@ -179,6 +185,46 @@ def _offer(store: Store, document: StudyDocument, found: StudyOutcome, released:
             apply_candidate(store, get_settings(), document.spec, found.candidate, me().actor)
             ensure_worker(get_settings())
             st.rerun()
+
+
+def together(store: Store, document: StudyDocument) -> None:
+    """Let attackers who hold both try, once images and templates are changed; show what they reached."""
+    st.subheader("Images and templates together")
+    by_released: dict[Released, StudyOutcome] = {}
+    for released, parameter in YOURS.items():
+        tried = {each.candidate.name: each for each in document.outcomes if _was_tried(each, released)}
+        name = next((n for n in (st.query_params.get(parameter), document.recommended.get(released)) if n in tried), "")
+        if name:
+            by_released[released] = tried[name]
+    if len(by_released) < len(YOURS):
+        st.caption("Nothing is recommended for one of the two.")
+        return
+    with errors_shown():
+        images, templates = (
+            find_applied(store, document.spec, by_released[each].candidate) for each in ("images", "templates")
+        )
+        candidate = by_released["images"].candidate
+        audit = find_together(store, images, candidate)
+        if audit is None:
+            st.write(
+                "Whoever gets both may join what they tell. Apply both above; then let attackers try who hold the "
+                "images and the protected templates of the same people."
+            )
+            ready = images.audit is not None and bool(templates.protections)
+            if st.button(
+                "Attack both together",
+                key=f"together-{document.study_id}",
+                icon=":material/search_insights:",
+                disabled=not ready,
+            ):
+                attack_together(store, get_settings(), images, templates, candidate, me().actor)
+                ensure_worker(get_settings())
+                st.rerun()
+        elif audit.state in progress.ACTIVE:
+            progress.keep_worker()
+            progress.follow("audit", (audit.id,))
+        else:
+            verdict.show(verdict_of_audit(store, audit), f"Images and protected templates together, audit {audit.id}")
 
 
 def _run_of(store: Store, document: StudyDocument, applied: Applied, found: StudyOutcome) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from facepriv.errors import StoreError, UnknownNameError
 from facepriv.schemas.protections import ProtectionChoice, ProtectionSpec
-from facepriv.services.protections.preparing import reference
+from facepriv.services.templates.sets import reference
 from facepriv.store import Store, TemplateSetRecord
 from tests.actors import TEST
 from tests.protection_examples import add_people

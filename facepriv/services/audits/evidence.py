@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from facepriv.measures.compute import (
 )
 from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, vector_rows
 from facepriv.schemas.audits import AttackersPeople, AuditSpec
+from facepriv.schemas.protections import TemplateSetRef
 from facepriv.schemas.runs import Phase
 from facepriv.store import ImageRecord, Store
 from facepriv.store.measures import Vector
@@ -39,6 +40,9 @@ class AuditedImages:
     files: Mapping[PhaseImage, StoredFace]
     """The untouched files and, of a run, those in which a face was found: what a policy can release."""
     of_run: bool
+    beside: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Templates ``(n, d)`` of these images that are released beside them, by the name of their set; NaN where there is
+    none."""
 
 
 Measured = tuple[AuditedImages, Vectors]
@@ -46,8 +50,21 @@ Measured = tuple[AuditedImages, Vectors]
 
 
 def list_audited(store: Store, spec: AuditSpec) -> AuditedImages:
-    """Return the images that an audit is about."""
-    return _list_images(store, spec.dataset.id, spec.image_ids, spec.run_id)
+    """Return the images that an audit is about, and the templates that are released beside them."""
+    audited = _list_images(store, spec.dataset.id, spec.image_ids, spec.run_id)
+    names = [image.name for image in audited.images]
+    return replace(audited, beside={ref.name: _templates_of(store, ref, names) for ref in spec.with_templates})
+
+
+def _templates_of(store: Store, ref: TemplateSetRef, names: Sequence[str]) -> NDArray[np.float64]:
+    """Return the templates of a set in the order of these images' names."""
+    content = store.template_sets.read(ref.id)
+    places = {name: place for place, name in enumerate(content.records.tolist())}
+    rows = np.full((len(names), content.rows.shape[1]), np.nan)
+    for at, name in enumerate(names):
+        if name in places:
+            rows[at] = content.rows[places[name]]
+    return rows
 
 
 def list_learned_from(store: Store, people: AttackersPeople) -> AuditedImages:
@@ -114,17 +131,26 @@ def _works(name: str, vectors: Vectors) -> bool:
 
 
 def _evidence(audited: AuditedImages, vectors: Vectors, working: Sequence[str]) -> Evidence:
-    untouched = _features(audited.images, "before", vectors, working)
+    untouched = _beside(_features(audited.images, "before", vectors, working), audited)
     # Where the run left no file, there is nothing else to release than the image as it was.
     can_be_perturbed = np.array([("after", image.id) in audited.files for image in audited.images], dtype=bool)
+    after = _beside(_features(audited.images, "after", vectors, working), audited) if audited.of_run else None
     return Evidence(
         labels=np.array([image.label for image in audited.images], dtype=np.int64),
         untouched=untouched,
-        perturbed=untouched.replace_rows(can_be_perturbed, _features(audited.images, "after", vectors, working))
-        if audited.of_run
-        else None,
+        perturbed=None if after is None else untouched.replace_rows(can_be_perturbed, after),
         has_file=can_be_perturbed,
     )
+
+
+def _beside(features: Features, audited: AuditedImages) -> Features:
+    """Return features with the templates that are released beside the images, the same of changed ones and others."""
+    return replace(features, templates={**features.templates, **{beside_name(n): v for n, v in audited.beside.items()}})
+
+
+def beside_name(template_set: str) -> str:
+    """Return what attackers call the templates of a set that is released beside the images."""
+    return f"released templates {template_set}"
 
 
 def _features(images: Sequence[ImageRecord], phase: Phase, vectors: Vectors, names: Sequence[str]) -> Features:

@@ -336,6 +336,7 @@ class AuditExecution(LeasedJob):
         evidence = self._evidence
         assert evidence.perturbed is not None
         subjects = evidence.untouched.subjects.tolist()
+        matchers = {ref.name for ref in self.spec.matchers}
         return {
             name: pair_scores(
                 templates.astype(np.float32),
@@ -345,6 +346,7 @@ class AuditExecution(LeasedJob):
                 seed=self.spec.seed,
             )
             for name, templates in evidence.untouched.templates.items()
+            if name in matchers
         }
 
     def _noise(self) -> float:

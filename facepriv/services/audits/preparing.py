@@ -14,10 +14,12 @@ from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
 from facepriv.schemas.audits import AuditDocument, AuditSpec, too_few_people
 from facepriv.schemas.base import ModelRef, document_fields
+from facepriv.schemas.protections import TemplateSetRef
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.services.audits.attackers_people import choose_people
 from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
-from facepriv.store import AuditRecord, ImageRecord, RunRecord, Store
+from facepriv.services.templates.sets import reference
+from facepriv.store import AuditRecord, DatasetRecord, ImageRecord, RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import listed
 
@@ -70,6 +72,7 @@ def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
         against=against,
         select_by=request.select_by,
         draws=request.draws,
+        with_templates=_template_sets(store, request, record),
         most_fnmr_loss=request.most_fnmr_loss,
         seed=request.seed,
         learn_from=None if request.learn_from is None else choose_people(store, request.learn_from, record, run),
@@ -84,6 +87,25 @@ def why_no_audit(store: Store, dataset_id: int, run_id: int | None = None) -> st
     Raise UnknownNameError if there is no such data set.
     """
     return too_few_people(*store.datasets.labelled_people(dataset_id, run_id=run_id))
+
+
+def _template_sets(store: Store, request: AuditRequest, dataset: DatasetRecord) -> tuple[TemplateSetRef, ...]:
+    """Return the template sets that are released beside the images; all of them were made from the same data set."""
+    sets = [store.template_sets.get(name) for name in dict.fromkeys(request.with_templates)]
+    foreign = [each.name for each in sets if each.dataset_id != dataset.id]
+    if foreign:
+        raise BadInputError(
+            f"Template sets made from {dataset.name} were expected, but {foreign[0]} was not; name others, or leave it "
+            "out.",
+            code="templates-of-others",
+        )
+    if sets and request.learn_from is not None:
+        raise BadInputError(
+            "Attackers on images and templates together learn from the audited people, but were to learn from another "
+            "data set, of which no templates are released; leave one of the two out.",
+            code="templates-of-others",
+        )
+    return tuple(map(reference, sets))
 
 
 def _complete_run(store: Store, request: AuditRequest) -> RunRecord | None:

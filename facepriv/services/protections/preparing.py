@@ -9,8 +9,9 @@ import facepriv
 from facepriv.audit.templates.registry import template_attackers
 from facepriv.errors import BadInputError
 from facepriv.protect.registry import make_protection, protections
-from facepriv.schemas.protections import ProtectionChoice, ProtectionSpec, TemplateSetRef
+from facepriv.schemas.protections import ProtectionChoice, ProtectionSpec
 from facepriv.schemas.requests import FOLDS, ProtectionRequest, read_settings
+from facepriv.services.templates.sets import reference
 from facepriv.store import ProtectionRecord, Store, TemplateSetRecord
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn")
@@ -69,13 +70,6 @@ def _compared(others: Sequence[str], method: str) -> Iterator[ProtectionChoice]:
         name = protections.resolve(name)
         made = make_protection(name, read_settings(settings.split(",")) if settings else {})
         yield ProtectionChoice(name=name, parameters=made.parameters.model_dump(mode="json"))
-
-
-def reference(record: TemplateSetRecord) -> TemplateSetRef:
-    """Return a template set by its content."""
-    return TemplateSetRef(
-        id=record.id, name=record.name, rows_sha256=record.rows_sha256, records_sha256=record.records_sha256
-    )
 
 
 def _others(store: Store, record: TemplateSetRecord, name: str | int, what: str) -> TemplateSetRecord:

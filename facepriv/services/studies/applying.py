@@ -12,6 +12,7 @@ from facepriv.policy.study_search import Search
 from facepriv.schemas.requests import AuditRequest, ProtectionRequest, RunRequest
 from facepriv.schemas.studies import StudyCandidate, StudySetting, StudySpec
 from facepriv.services.jobs.submit import submit
+from facepriv.services.protections.keeping import keep_protected
 from facepriv.services.runs.judges import choose_images
 from facepriv.services.studies.results import best_candidates
 from facepriv.store import AuditRecord, JobState, ProtectionRecord, RunRecord, Store, StudyRecord
@@ -116,10 +117,45 @@ def find_applied(store: Store, spec: StudySpec, candidate: StudyCandidate) -> Ap
         return Applied()
     for summary in store.audits.list(run_id=run.id, states=HAS_RESULT_OR_WILL, limit=LOOK_BACK):
         audit = store.audits.get(summary.id)
-        at = audit.spec.p
-        if at == candidate.p and (at == 1.0 or audit.spec.select_by == candidate.select_by):
+        is_same = audit.spec.p == candidate.p and (candidate.p == 1.0 or audit.spec.select_by == candidate.select_by)
+        if is_same and not audit.spec.with_templates:
             return Applied(run, audit)
     return Applied(run)
+
+
+def attack_together(
+    store: Store, settings: Settings, images: Applied, templates: Applied, candidate: StudyCandidate, actor: Actor
+) -> AuditRecord:
+    """Put an audit into the queue whose attackers hold the images and the protected templates of the same people.
+
+    The protected templates are kept as template sets for it, under keys that nobody has.
+
+    Raises BadInputError as `keep_protected` and `submit` do, with code ``not-applied`` where either is not complete.
+    """
+    trials = [trial for trial in templates.protections if trial.result is not None]
+    if images.run is None or images.run.result is None or not trials or len(trials) < len(templates.protections):
+        raise BadInputError(
+            "Images and templates can be attacked together once both are changed; wait for their end, or apply both.",
+            code="not-applied",
+        )
+    names = {each.name for each in store.template_sets.list(dataset_id=images.run.dataset_id)}
+    kept = [f"{trial.template_set_name}-protected-{trial.id}" for trial in trials]
+    for trial, name in zip(trials, kept, strict=True):
+        if name not in names:
+            keep_protected(store, trial.id, name, actor=actor)
+    request = AuditRequest(run=images.run.id, p=candidate.p, select_by=candidate.select_by, with_templates=tuple(kept))
+    return submit(store, settings, request, actor, once=True)
+
+
+def find_together(store: Store, images: Applied, candidate: StudyCandidate) -> AuditRecord | None:
+    """Find the newest audit of a candidate's run whose attackers held protected templates, too."""
+    if images.run is None:
+        return None
+    for summary in store.audits.list(run_id=images.run.id, states=HAS_RESULT_OR_WILL, limit=LOOK_BACK):
+        audit = store.audits.get(summary.id)
+        if audit.spec.with_templates and audit.spec.p == candidate.p:
+            return audit
+    return None
 
 
 def _find_run(store: Store, spec: StudySpec, setting: StudySetting) -> RunRecord | None:

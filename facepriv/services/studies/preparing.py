@@ -15,11 +15,11 @@ from facepriv.schemas.protections import TemplateSetRef
 from facepriv.schemas.requests import StudyRequest
 from facepriv.schemas.studies import StudyDocument, StudyGoal, StudyRung, StudySpec
 from facepriv.services.audits.preparing import LEARNING_LIBRARIES
-from facepriv.services.protections.preparing import reference
 from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
 from facepriv.services.studies.people import part_people
 from facepriv.services.studies.results import make_result
 from facepriv.services.studies.space import list_candidates, list_settings, refuse_nothing
+from facepriv.services.templates.sets import reference
 from facepriv.store import DatasetRecord, Store, StudyRecord
 from facepriv.wording import listed
 

@@ -25,9 +25,10 @@ PROTECTION_COST = 1.0
 
 
 def list_settings(request: StudyRequest, images: Sequence[ImageRecord]) -> list[StudySetting]:
-    """Return the settings that a request asks for: those advised for an aim first, then those that cost least.
+    """Return the settings that a request asks for: the advised ones first, then those that cost least.
 
-    A study that has little time is to have tried what is likeliest to reach a goal.
+    Advised are the method that hides gender from classifiers nobody asked, its greatest strength first, and the
+    recommended protection: a study that has little time is to have tried what is likeliest to reach a goal.
 
     Raises UnknownNameError or BadInputError for a method, parameter, classifier or protection that cannot be used.
     """
@@ -43,8 +44,17 @@ def list_settings(request: StudyRequest, images: Sequence[ImageRecord]) -> list[
                     name=f"protection {name}", released="templates", method=name, parameters={}, cost=PROTECTION_COST
                 )
             )
-    advised = {*AIM_METHODS.values(), protections.resolve(DEFAULT_PROTECTION)}
-    return sorted(settings, key=lambda setting: (setting.method not in advised, setting.cost))
+    advised = {AIM_METHODS["unseen"], protections.resolve(DEFAULT_PROTECTION)}
+
+    def order(setting: StudySetting) -> tuple[bool, int, float]:
+        is_advised = setting.method in advised
+        weaker = 0
+        if is_advised and "strength" in setting.parameters:
+            steps = describe_parameters(setting.method)["strength"].options
+            weaker = len(steps) - steps.index(setting.parameters["strength"])
+        return not is_advised, weaker, setting.cost
+
+    return sorted(settings, key=order)
 
 
 def list_candidates(request: StudyRequest, settings: Sequence[StudySetting]) -> list[StudyCandidate]:

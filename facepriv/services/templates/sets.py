@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from facepriv.datasets.templates.writing import check_format, write_templates
+from facepriv.schemas.protections import TemplateSetRef
 from facepriv.services.datasets.datasheets import SHEET_EDITED, change_sheet
 from facepriv.store import Store, TemplateSetRecord
 from facepriv.store.records import NewTemplateSet
@@ -103,4 +104,11 @@ def as_rows(templates: Templates) -> TemplateRows:
         metric=templates.metric,
         matcher=templates.matcher,
         version=templates.version,
+    )
+
+
+def reference(record: TemplateSetRecord) -> TemplateSetRef:
+    """Return a template set by its content."""
+    return TemplateSetRef(
+        id=record.id, name=record.name, rows_sha256=record.rows_sha256, records_sha256=record.records_sha256
     )

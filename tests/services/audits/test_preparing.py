@@ -25,6 +25,8 @@ from facepriv.services.datasets.importing import DEMO, import_demo
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import AuditRecord, RunRecord, Store, open_store
+from facepriv.store.records import NewTemplateSet
+from facepriv.store.template_sets import TemplateRows
 from tests.finished_run import scores_of, start_audit, start_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audits")]
@@ -248,3 +250,43 @@ def test_documents_and_tables(audited: Audited) -> None:
     with pytest.raises(BadInputError, match="is waiting"):
         audit_document(audited.store, failed.id)
     audited.store.audits.delete(failed.id)
+
+
+def test_templates_that_are_released_beside_the_images_are_read_by_attackers(audited: Audited) -> None:
+    store, run = audited.store, audited.run
+    images = [image for image in store.datasets.images(run.dataset_id) if image.failure is None]
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(len(images), 16)).astype(np.float32)
+    rows[:, 0] += 6 * np.array([image.label or 0 for image in images])
+    content = TemplateRows(
+        rows=rows[::-1],
+        records=[image.name for image in images[::-1]],
+        subjects=[image.subject for image in images[::-1]],
+        labels=np.zeros(len(images), np.int8),
+        metric="cosine",
+        matcher="leaky",
+        version="1",
+    )
+    new = NewTemplateSet(name="beside", source="a test", reader="made", reader_reason="", dataset_id=run.dataset_id)
+    beside = store.template_sets.save(new, content)
+    request = {"run": run.id, "attackers": ["retrained"], "p": 1.0, "draws": 1, **MODELS}
+    spec = prepare_audit(store, AuditRequest(with_templates=("beside",), **request))
+    assert [ref.id for ref in spec.with_templates] == [beside.id]
+    evidence, _ = find_evidence(store, spec)
+    assert evidence.perturbed is not None
+    name = "released templates beside"
+    by_name = {image.name: row for image, row in zip(images, rows, strict=True)}
+    audited_names = [image.name for image in list_audited(store, spec).images]
+    for features in (evidence.untouched, evidence.perturbed):
+        np.testing.assert_array_equal(features.templates[name], np.stack([by_name[each] for each in audited_names]))
+    result = result_of(carry_through(store, audited.settings, spec))
+    means = {one.variant: one.accuracy.value for one in result.condition("perturbed").variants}
+    assert max(value for means_, value in means.items() if name in means_) > 0.95, means
+    assert {one.matcher for one in result.utility} == {"sface"}, "nobody compares by released templates"
+
+    other = NewTemplateSet(name="apart", source="a test", reader="npz", reader_reason="")
+    store.template_sets.save(other, content)
+    for wrong in ({"with_templates": ("apart",)}, {"with_templates": ("beside",), "learn_from": DEMO}):
+        with pytest.raises(BadInputError) as refused:
+            prepare_audit(store, AuditRequest(**request, **wrong))
+        assert refused.value.code == "templates-of-others"

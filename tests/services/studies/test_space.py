@@ -18,11 +18,11 @@ def settings_of(**fields):
 def test_the_default_space_has_some_dozens_of_candidates_and_what_is_advised_then_cheap_ones_come_first():
     settings, candidates = settings_of()
     assert 20 <= len(candidates) <= 60
-    advised = [each.method in ("semantic", "colour-field") for each in settings]
-    assert advised == sorted(advised, reverse=True)
-    for group in (True, False):
-        costs = [each.cost for each, first in zip(settings, advised, strict=True) if first is group]
-        assert costs == sorted(costs)
+    advised = [each for each in settings if each.method == "semantic"]
+    assert settings[: len(advised)] == advised
+    assert [each.parameters["strength"] for each in advised] == [s for s in ("strong", "middle", "light") for _ in "12"]
+    costs = [each.cost for each in settings[len(advised) :]]
+    assert costs == sorted(costs)
     for things in (settings, candidates):
         names = [each.name for each in things]
         assert len(set(names)) == len(names)
