@@ -59,11 +59,13 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
 
 
 def balance(labels: Mapping[str, int]) -> str:
-    """Return how many images have which label, e.g. ``12 labelled female, 3 unlabelled``."""
-    if not labels["female"] and not labels["male"]:
+    """Return how many images have which label, e.g. ``12 labelled female, 9 male, 3 unlabelled``."""
+    known = [f"{labels[name]:,} {name}" for name in ("female", "male") if labels[name]]
+    if not known:
         return "none has a gender label"
-    known = [f"{labels[name]:,} labelled {name}" for name in ("female", "male") if labels[name]]
-    return ", ".join(known + [f"{labels['unlabelled']:,} unlabelled"] * bool(labels["unlabelled"]))
+    number, name = known[0].split()
+    unlabelled = [f"{labels['unlabelled']:,} unlabelled"] if labels["unlabelled"] else []
+    return ", ".join([f"{number} labelled {name}", *known[1:], *unlabelled])
 
 
 def _file_sentences(files: Mapping[str, int] | None) -> list[str]:

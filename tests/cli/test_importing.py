@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("cli")
 def test_import_tells_what_it_did(job: Job):
     out = job.imported.out
     assert "Format csv, because labels.csv has columns for file and gender." in out
-    assert "few: 4 images of 2 subjects (2 female, 2 male, 0 unlabelled); 0 without a usable face" in out
+    assert "few: 4 images of 2 subjects (2 labelled female, 2 male); 0 without a usable face" in out
     assert "Left out or noted: s003_3.jpg is not an image, whatever its name says" in out
     assert "[not-an-image: s003_3.jpg]" in out
     assert "Importing" in job.imported.err
@@ -96,7 +96,7 @@ def test_a_preview_writes_nothing(empty: Terminal, tmp_path):
     assert document["images"] == 4
     assert [row["name"] for row in document["rows"]] == [f"{name}.jpg" for name in NAMES]
     said = empty("import", faces, "--name", "few", "--preview")
-    assert "4 images of 2 subjects: 2 labelled female, 2 male, 0 unlabelled." in said.out
+    assert "4 images of 2 subjects: 2 labelled female, 2 male." in said.out
     assert empty.json("datasets")["datasets"] == []
     with open_store(Settings(home=empty.home)) as store:
         assert store.datasets.unfinished() == ()

@@ -52,7 +52,7 @@ def test_a_preview_says_what_there_is_and_that_it_is_too_small_for_an_audit() ->
         "terms": None,
     }
     assert preview_sentences(document)[1:3] == [
-        "4 images of 2 subjects: 2 labelled female, 2 labelled male.",
+        "4 images of 2 subjects: 2 labelled female, 2 male.",
         "An audit needs more.",
     ]
     del document["no_audit"]
