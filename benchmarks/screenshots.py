@@ -56,6 +56,7 @@ def views(runs: list[int], audits: dict[str, int], protections: list[int]) -> di
     run = runs[0]
     found = {
         "overview": View("/"),
+        "data-set": View("/data-set"),
         "datasets": View("/datasets", opened=("Add a data set",)),
         **{f"datasets-{part.split()[0].lower()}": View("/datasets", part) for part in DATASET_PARTS},
         "audit": View("/audit"),
@@ -83,7 +84,7 @@ def views(runs: list[int], audits: dict[str, int], protections: list[int]) -> di
 
 DATASET_PARTS = ("Faces", "Quality", "Data sheet", "Releases", "Left out and noted", "Delete")
 RUN_PARTS = ("Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files")
-README = {"home": ("overview", 1000), "run": ("run-images", 1600), "policy": ("policy", 1165)}
+README = {"home": ("data-set", 1400), "run": ("run-images", 1600), "policy": ("policy", 1165)}
 """Pictures of README.md: the view, and how many pixels of its height are shown."""
 
 
@@ -213,7 +214,8 @@ def main() -> None:
             browser.close()
     if options.readme:
         for target, (name, height) in README.items():
-            for_readme(options.folder / f"{name}-light-1280.png", IMAGES / f"{target}.png", height)
+            if name in chosen:
+                for_readme(options.folder / f"{name}-light-1280.png", IMAGES / f"{target}.png", height)
 
 
 if __name__ == "__main__":

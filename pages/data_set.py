@@ -43,8 +43,11 @@ def show(store: Store) -> None:
         progress.keep_worker()
     steps(store, record, journey(facts))
     st.header("What belongs to it")
-    for some in belongings_of(store, facts):
-        belongings(record, some)
+    lists = belongings_of(store, facts)
+    for some in lists:
+        if some.entries:
+            belongings(record, some)
+    st.caption(" ".join(some.none for some in lists if not some.entries))
 
 
 def steps(store: Store, record: DatasetRecord, found: Journey) -> None:
@@ -79,9 +82,6 @@ def next_thing(store: Store, record: DatasetRecord, step: Step, coming: NextThin
 def belongings(record: DatasetRecord, some: Belongings) -> None:
     """Show the newest of one kind of things, and where all are."""
     st.subheader(some.title)
-    if not some.entries:
-        st.caption(some.none)
-        return
     for entry in some.entries:
         if entry.place is None:
             st.markdown(plain(entry.text))

@@ -54,7 +54,7 @@ def show(store: Store) -> None:
         )
         for name, (title, icon) in mine.items()
     }
-    page = st.navigation(list(pages.values()))
+    page = st.navigation(list(pages.values()), expanded=True)
     asked = here.path.strip("/").replace("-", "_")
     if asked in {**AUDITORS, **ADMINS} and asked not in mine and not me().must_change:
         record_view(store, "access-refused", f"/{path(asked)}")

@@ -369,7 +369,7 @@ def _release_place(facts: DatasetFacts) -> tuple[Place, str]:
 
 
 def _sign_off(facts: DatasetFacts, is_protected: bool) -> Step:
-    place, link = Place("shares"), "Shares and sign-offs"
+    place, link = Place("shares"), "Shares"
     said = facts.sign_off
     if said is not None and facts.signed_as_they_are:
         when = f"by {said.author} on {said.at:%Y-%m-%d} for exactly these results ({said.about})"
@@ -413,7 +413,8 @@ def _next_measure(facts: DatasetFacts, step: Step) -> NextThing:
         why = "Its verdict says how much gender these images reveal."
         return NextThing("measure", f"Watch {_lower(step.link)}", why, step.place)
     if facts.too_few:
-        return NextThing("measure", "Import more people or labels", facts.too_few, Place("import"))
+        why = "Attackers learn from some labelled people and are judged on others, so that an audit needs more of them."
+        return NextThing("measure", "Import more people or labels", why, Place("import"))
     why = "Until attackers have tried, nobody knows how much gender these images reveal."
     return NextThing("measure", "Start an audit: let every attacker try", why, Place("audits"), starts_audit=True)
 

@@ -141,16 +141,16 @@ def select(names: Mapping[int, str], label: str = "Data set", *, key: str, box: 
 def select_or_all(names: Mapping[int, str], label: str = "Data set", *, key: str, box: Any = st) -> int | None:
     """Ask for a data set whose things are listed, starting with the one that is carried; None for all of them.
 
-    A data set that is chosen is carried from then on.
+    A data set that is chosen is carried from then on; *all* holds until another one is.
     """
-    turned = f"{key}-all"
+    all_beside = f"{key}-all"
     carried = number()
-    chosen = None if st.session_state.get(turned) or carried not in names else carried
+    chosen = None if carried not in names or st.session_state.get(all_beside) == carried else carried
     st.session_state[key] = chosen
 
     def changed() -> None:
         wanted = st.session_state[key]
-        st.session_state[turned] = wanted is None
+        st.session_state[all_beside] = carried if wanted is None else None
         if wanted is not None:
             take(wanted, names[wanted])
 

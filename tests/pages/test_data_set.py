@@ -141,6 +141,8 @@ def test_lists_of_all_data_sets_stay_so(two, visit):
     app.selectbox("filter_dataset").set_value(None).run()
     assert address(app) == "more", "that nothing is filtered changes nothing of what is looked at"
     assert app.selectbox("filter_dataset").value is None
+    app.switch_page("perturb.py").run().selectbox("run_dataset").set_value(1).run()
+    assert app.switch_page("runs.py").run().selectbox("filter_dataset").value == 1, "until another one is looked at"
 
 
 def test_a_data_set_that_was_deleted_meanwhile_is_forgotten_without_a_word(two, store, visit):

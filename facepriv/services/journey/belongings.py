@@ -74,7 +74,7 @@ def _audits(store: Store, facts: DatasetFacts) -> Belongings:
         came_to = verdicts_of_audit(store, audit).release.short if is_complete else STATES[audit.state]
         entries.append(Entry(f"Audit {audit.id} · {of} · {came_to}", Place("audit", audit.id)))
     total = facts.count("audit", "run-audit", states=RUN_STATES)
-    return Belongings("Audits", tuple(entries), total, Place("audits"), "Nobody has attacked these images yet.")
+    return Belongings("Audits", tuple(entries), total, Place("audits"), "No audit yet.")
 
 
 def _studies(store: Store, facts: DatasetFacts) -> Belongings:
