@@ -305,7 +305,8 @@ def test_what_a_data_set_calls_its_images_is_text_and_nothing_else(filled, visit
     hostile = """"><script src=//x></script><img src=x onerror='alert(1)'>&amp;"""
     set_columns(filled, ImageRow, name=hostile + cast(ImageRow.id, Text), subject=hostile)
     shown = gallery_of(visit("datasets"))
-    assert {tag for tag, _ in shown.tags} == {"style", "ul", "li", "figure", "img", "figcaption"}
+    assert {tag for tag, _ in shown.tags} == {"script", "style", "ul", "li", "figure", "img", "figcaption"}
+    assert [attributes for tag, attributes in shown.tags if tag == "script"] == [{"src": "/assets/address.js"}], "ours"
     assert {name for image in shown.images for name in image} == {"src", "alt"}
     assert shown.images[0]["alt"] == f"Image {hostile}1, labelled female"
     assert shown.captions[0] == f"{hostile} · female"
