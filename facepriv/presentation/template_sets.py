@@ -17,13 +17,18 @@ def summary_sentences(record: TemplateSetRecord) -> list[str]:
     by = f"by {record.matcher}{version}" if record.matcher else "by a matcher that nobody stated"
     return [
         f"{record.name}: {count(record.templates, 'template')} of {count(record.subjects, 'subject')} "
-        f"({record.female:,} female, {record.male:,} male, {record.unlabelled:,} unlabelled), {record.width} numbers "
+        f"({_labels(record)}), {record.width} numbers "
         f"each, {by}, compared by {_METRICS[record.metric]}.",
         record.reader_reason,
         *(f"{problem['sentence']}  [{problem['code']}: {problem['count']:,}]" for problem in record.problems),
         _datasheet(record.datasheet or {}),
         *([] if record.terms is None else [f"Terms of use: {record.terms.sentence}"]),
     ]
+
+
+def _labels(record: TemplateSetRecord) -> str:
+    named = {"female": record.female, "male": record.male, "unlabelled": record.unlabelled}
+    return ", ".join(f"{number:,} {name}" for name, number in named.items() if number)
 
 
 def _datasheet(sheet: Mapping[str, str]) -> str:

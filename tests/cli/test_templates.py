@@ -23,7 +23,7 @@ def test_from_a_file_to_a_file(empty: Terminal, tmp_path: Path) -> None:
         "templates", "import", path, "--name", "staff", "--metric", "cosine", "--matcher", "arcface", "--licence", "CC0"
     )
     assert said.code == 0, said.err
-    assert "staff: 12 templates of 6 subjects (6 female, 6 male, 0 unlabelled), 8 numbers each, by arcface" in said.out
+    assert "staff: 12 templates of 6 subjects (6 female, 6 male), 8 numbers each, by arcface" in said.out
     assert "a second." in said.out
     assert "staff" in empty("templates").out
     shown = empty.json("templates", "show", "staff")

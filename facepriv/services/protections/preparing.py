@@ -30,9 +30,11 @@ def prepare_protection(store: Store, request: ProtectionRequest) -> ProtectionSp
         If a template set, a protection or an attacker does not exist.
     BadInputError
         With code ``bad-parameter`` for a parameter, ``no-attacker`` if none was named, ``same-set`` if a set is to be
-        learnt from that is the one protected, ``other-matcher`` if two sets are of different matchers.
+        learnt from that is the one protected, ``other-matcher`` if two sets are of different matchers, ``no-labels``
+        or ``one-gender`` if there is nobody of a label to attack.
     """
     record = store.template_sets.get(request.templates)
+    _require_labels(record)
     fit_on = None if request.fit_on == FOLDS else _others(store, record, request.fit_on, "to fit on")
     learn_from = None if request.learn_from is None else _others(store, record, request.learn_from, "to learn from")
     method = protections.resolve(request.method)
@@ -58,6 +60,18 @@ def prepare_protection(store: Store, request: ProtectionRequest) -> ProtectionSp
         seed=request.seed,
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in LIBRARIES},
+    )
+
+
+def _require_labels(record: TemplateSetRecord) -> None:
+    """Raise BadInputError for a set whose labels are of one gender, or none: attackers would have nothing to tell."""
+    if record.male and record.female:
+        return
+    found = "no template has one" if not record.male and not record.female else "all are of one gender"
+    raise BadInputError(
+        f"Judging a protection needs gender labels, male and female, since attackers learn to tell them apart, but in "
+        f"{record.name} {found}; import the templates with a table of labels.",
+        code="one-gender" if record.male or record.female else "no-labels",
     )
 
 

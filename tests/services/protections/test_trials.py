@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from facepriv.config import Settings
@@ -13,8 +16,11 @@ from facepriv.services.jobs import control
 from facepriv.services.jobs.submit import submit
 from facepriv.services.protections.documents import protect_report, protection_document
 from facepriv.services.protections.preparing import prepare_protection
+from facepriv.services.templates.sets import as_rows
 from facepriv.store import Store, open_store
+from facepriv.store.records import NewTemplateSet
 from tests.actors import TEST
+from tests.audit.templates.planted import planted
 from tests.protection_examples import QUICK, add_people, complete_trial
 
 
@@ -134,6 +140,15 @@ def test_too_few_people_fail_with_a_sentence(settings: Settings, store: Store):
     trial = complete_trial(settings, store, templates="few")
     assert trial.state == "failed"
     assert "six" in (trial.error or "") or "6" in (trial.error or "")
+
+
+@pytest.mark.parametrize(("kept", "code"), [((), "no-labels"), ((1,), "one-gender")])
+def test_without_labels_of_both_genders_nothing_is_started(store: Store, kept: tuple[int, ...], code: str):
+    people = as_rows(planted(24, 0))
+    labels = np.where(np.isin(people.labels, kept), people.labels, 0).astype(np.int8)
+    new = NewTemplateSet(name="bare", source="planted", reader="npz")
+    store.template_sets.save(new, dataclasses.replace(people, labels=labels))
+    assert refused(store, templates="bare") == code
 
 
 def test_a_waiting_trial_is_cancelled_and_resumed(settings: Settings, store: Store):
