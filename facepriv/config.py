@@ -67,7 +67,8 @@ class Settings(BaseSettings):
     release_folders: str = ""
     """Folders of this machine that pages may release into, separated as in PATH; empty for none."""
     release_needs_sign_off: bool = False
-    """Whether images are released only once an officer has accepted the very results of their run or its audit."""
+    """Whether images are released only once an officer has accepted the very results of their run or its audit, and
+    templates not at all."""
     login: bool = True
     """Whether the dashboard asks people to sign in; without, it answers only on this machine."""
     public_url: str = ""

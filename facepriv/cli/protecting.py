@@ -11,6 +11,7 @@ from facepriv.cli.execution import follow_to_end, say_under_way
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.output import Full, JsonFile, only, say, show_table, write_json, write_text
 from facepriv.cli.store import get_actor, opened_store
+from facepriv.config import get_settings
 from facepriv.schemas.requests import ProtectionRequest
 from facepriv.wording import count
 
@@ -172,7 +173,9 @@ def _release(
 ) -> Path | None:
     """Write a release, and return the file of its key, if it has one."""
     from facepriv.services.protections.release import read_key, write_protected
+    from facepriv.services.sharing.signing_off import refuse_unsigned_templates
 
+    refuse_unsigned_templates(get_settings())
     released = write_protected(
         store,
         number,

@@ -16,6 +16,7 @@ from facepriv.schemas.protections import ProtectionResult
 from facepriv.services.protections.documents import protection_document
 from facepriv.services.protections.download import Download, make_download, write_to_folder
 from facepriv.services.protections.keeping import KeptSet, keep_protected
+from facepriv.services.sharing.signing_off import refuse_unsigned_templates
 from facepriv.store import ProtectionRecord, Store
 from facepriv.wording import count, duration, match_rate
 from parts import jobs, progress, report, verdict, work_log
@@ -135,6 +136,7 @@ def release(store: Store, trial: ProtectionRecord) -> None:
     )
     if pressed:
         with errors_shown():
+            refuse_unsigned_templates(get_settings())
             st.session_state[key] = make_download(store, get_settings(), trial.id, actor=me().actor, suffix=suffix)
     prepared = st.session_state.get(key)
     if isinstance(prepared, Download):
@@ -149,6 +151,7 @@ def into_folder(store: Store, trial: ProtectionRecord, suffix: str | None, key: 
     folder = ask_for_folder(f"protected-{trial.id}", key)
     if folder is not None:
         with errors_shown():
+            refuse_unsigned_templates(get_settings())
             secret = write_to_folder(store, get_settings(), trial.id, folder, actor=me().actor, suffix=suffix)
             st.session_state[key] = (folder, secret)
     written = st.session_state.get(key)

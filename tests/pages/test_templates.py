@@ -104,6 +104,16 @@ def test_a_release_is_prepared_and_logged(tried, visit):
         assert store.access.list(action="templates-protected")[0].subject == "protection 1"
 
 
+def test_where_a_sign_off_is_demanded_no_templates_are_released(tried, visit, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_RELEASE_NEEDS_SIGN_OFF", "true")
+    app = visit("templates", protection="1")
+    app.checkbox("release-1-acknowledged").check().run()
+    app.button("release-1-prepare").click().run()
+    assert "releases only what a privacy officer has accepted" in app.error[0].value
+    with open_store(tried) as store:
+        assert store.access.list(action="templates-protected") == ()
+
+
 def test_a_release_goes_into_a_folder_of_the_server_where_that_is_allowed(tried, visit, tmp_path, monkeypatch):
     assert "release-1-folder-write" not in {button.key for button in visit("templates", protection="1").button}
     target = tmp_path / "out"

@@ -150,6 +150,20 @@ def require_sign_off(store: Store, settings: Settings, run_ids: Sequence[int], a
             )
 
 
+def refuse_unsigned_templates(settings: Settings) -> None:
+    """Raise BadInputError with code ``not-signed`` if a sign-off is demanded before a release.
+
+    Officers sign results of runs and audits; a protection cannot be shared with them, so nobody can have accepted it.
+    """
+    if settings.release_needs_sign_off:
+        raise BadInputError(
+            "This installation releases only what a privacy officer has accepted, and protected templates cannot be "
+            "signed for in facepriv; send the officer the report, and release them where "
+            "FACEPRIV_RELEASE_NEEDS_SIGN_OFF is not set.",
+            code="not-signed",
+        )
+
+
 def datasheet_changed_since(store: Store, saved: RemarkRecord) -> bool:
     """Return whether the data sheet was edited after a remark; reports show it, but no hash covers it."""
     dataset_id = dataset_id_of(store, saved)
