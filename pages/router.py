@@ -10,7 +10,7 @@ import facepriv
 from facepriv.presentation.help_texts import LABEL_NOTE, ROLE_TITLES
 from facepriv.store import Store
 from facepriv.store.records import AUDITING
-from parts import carried, jobs
+from parts import carried, jobs, requests
 from parts.shell import EVERYBODY, me, record_view, with_store
 
 AUDITORS = {
@@ -64,6 +64,10 @@ def show(store: Store) -> None:
         st.html('<script src="/assets/address.js"></script>', unsafe_allow_javascript=True)
         with st.sidebar:
             jobs.announce()
+            requests.unread_by_auditor(store)
+    elif not me().must_change:
+        with st.sidebar:
+            requests.unread_by_officer(store)
     sidebar()
     name = next(name for name, other in pages.items() if other == page)
     above = st.empty()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -11,14 +12,16 @@ from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import moment, plain, short_hash
 from facepriv.presentation.help_texts import DECISION_TITLES
 from facepriv.services.audits.verdicts import verdict_of_results
+from facepriv.services.sharing.requests import ask, unread_of_officer
 from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_of, shared_with
 from facepriv.services.sharing.signing_off import check_remark, save_remark
 from facepriv.store import ShareRecord, Store
-from facepriv.store.records import DECISIONS, Decision
+from facepriv.store.records import Decision
 from facepriv.web.share import shared_address
-from parts import share, verdict
-from parts.shell import OFFICERS, me, with_store
+from facepriv.wording import listed
+from parts import requests, share, verdict
+from parts.shell import OFFICERS, errors_shown, me, with_store
 
 CHOSEN = "shared_number"
 REPORT_HEIGHT = 1400
@@ -40,6 +43,9 @@ def show(store: Store) -> None:
             icon=":material/info:",
         )
         return
+    news = {line.about for line in unread_of_officer(store, me().user)}
+    if news:
+        st.info(f"The auditor answered about {plain(listed(sorted(news)))}.", icon=":material/mark_email_unread:")
     # Unique labels that never change: the browser identifies the choice by its label.
     chosen = st.selectbox(
         "Results",
@@ -61,6 +67,8 @@ def show(store: Store) -> None:
         f"Shared by {plain(shared.shared_by)}, {moment(shared.created_at)} · open until {moment(shared.expires_at)} · "
         f"{'with' if shared.faces else 'without'} faces · {signed}"
     )
+    # Above the tabs, both of which Streamlit shows at once: what counts as read was in sight.
+    requests.lines(store, about(shared))
     read, decide = st.tabs(["Report", "Comments and sign-off"])
     with read:
         address = shared_address(shared.id, me())
@@ -71,6 +79,18 @@ def show(store: Store) -> None:
         if not remarks:
             st.caption("There are no comments on these results yet.")
         form(store, shared)
+
+
+Choice = Decision | Literal["request", "refusal"] | None
+CHOICES: dict[Choice, str] = {
+    None: "Only a comment",
+    "accepted": DECISION_TITLES["accepted"],
+    "conditions": DECISION_TITLES["conditions"],
+    "rejected": DECISION_TITLES["rejected"],
+    "request": "Ask the auditor for something before I sign",
+    "refusal": "I do not sign, for this reason",
+}
+"""What an officer may send, and how it is offered."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +112,27 @@ def form(store: Store, shared: ShareRecord) -> None:
     sha256 = st.session_state[shown]
     # A new form for each remark, so that what was sent does not stand there to be sent again.
     with st.form(f"remark-{shared.id}-{st.session_state.get(turn, 0)}", clear_on_submit=False):
-        decision: Decision | None = st.radio(
+        choice: Choice = st.radio(
             "Your decision",
-            [None, *DECISIONS],
-            format_func=lambda d: "Only a comment" if d is None else DECISION_TITLES[d],
+            list(CHOICES),
+            format_func=CHOICES.__getitem__,
             help="A sign-off is stored with the fingerprint of exactly these results and cannot be changed later.",
         )
         text = st.text_area("Comment, conditions or reasons", max_chars=5000)
         st.caption(f"A sign-off covers exactly these results: fingerprint {short_hash(sha256)}, in full in the report.")
         sent = st.form_submit_button("Send", icon=":material/send:", type="primary")
-    draft = Draft(decision, text, sha256) if sent else st.session_state.get(drafted)
+    officer = me().user
+    if choice == "request" or choice == "refusal":
+        if sent:
+            st.session_state.pop(drafted, None)
+            with errors_shown():
+                ask(store, shared.id, text, kind=choice, expected_sha256=sha256, officer=officer)
+                st.session_state[turn] = st.session_state.get(turn, 0) + 1
+                st.rerun()
+        return
+    draft = Draft(choice, text, sha256) if sent else st.session_state.get(drafted)
     if draft is None:
         return
-    officer = me().user
     try:
         checked = check_remark(
             store, shared.id, draft.text, decision=draft.decision, expected_sha256=draft.sha256, officer=officer

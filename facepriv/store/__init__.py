@@ -46,6 +46,7 @@ from facepriv.store.records import (
     ProtectionSummary,
     ReleaseRecord,
     RemarkRecord,
+    RequestRecord,
     Role,
     RunImage,
     RunRecord,
@@ -59,6 +60,7 @@ from facepriv.store.records import (
 from facepriv.store.references import referred_to
 from facepriv.store.releases import ReleaseStore
 from facepriv.store.remote_artifacts import RemoteArtifacts
+from facepriv.store.requests import RequestStore
 from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
 from facepriv.store.sessions import SessionStore
@@ -95,6 +97,7 @@ __all__ = [
     "ProtectionSummary",
     "ReleaseRecord",
     "RemarkRecord",
+    "RequestRecord",
     "Role",
     "RunImage",
     "RunRecord",
@@ -141,6 +144,7 @@ class Store:
         self.attempts = AttemptStore(database)
         self.shares = ShareStore(database)
         self.remarks = RemarkStore(database)
+        self.requests = RequestStore(database)
         self.releases = ReleaseStore(database)
         self.activity = ActivityStore(database)
 

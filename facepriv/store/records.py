@@ -667,3 +667,23 @@ class RemarkRecord:
     text: str
     sha256: str | None
     """Of what was signed; None for a comment."""
+
+
+RequestKind = Literal["request", "refusal", "answer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRecord:
+    """What an officer asked for before they sign or why they do not, or what an auditor answered."""
+
+    id: int
+    run_id: int | None
+    audit_id: int | None
+    about: str
+    """The thread it is in, such as ``run 3, audit 2``."""
+    author: str
+    at: datetime
+    kind: RequestKind
+    text: str
+    sha256: str
+    """Of the results then."""

@@ -812,3 +812,31 @@ class RemarkRow(Numbered, Base):
     decision: Mapped[str | None] = mapped_column(String(16))
     text: Mapped[str]
     sha256: Mapped[Sha256 | None]
+
+
+class RequestRow(Numbered, Base):
+    """What an officer asked for or why they do not sign, or what an auditor answered; it outlives its results."""
+
+    __tablename__ = "requests"
+    __table_args__ = (CheckConstraint("kind IN ('request', 'refusal', 'answer')", name="kind"), _NEVER_REUSED)
+
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="SET NULL"), index=True)
+    # The thread: what it is about in words, such as "run 3, audit 2"; stays when these are gone.
+    about: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(8))
+    text: Mapped[str]
+    # Of the results then.
+    sha256: Mapped[Sha256]
+
+
+class RequestReadRow(Base):
+    """How far somebody has read a thread of requests and answers."""
+
+    __tablename__ = "request_reads"
+
+    reader: Mapped[str] = mapped_column(primary_key=True)
+    thread: Mapped[str] = mapped_column(primary_key=True)
+    up_to: Mapped[int]

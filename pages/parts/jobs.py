@@ -30,6 +30,12 @@ def link(kind: str, number: int, label: str = "", icon: str = ":material/arrow_f
     st.page_link(PAGES[kind], label=label or f"Open {title_of(kind, number)}", icon=icon, query_params=params)
 
 
+def address(kind: str, number: int) -> str:
+    """Return the address of a job's page on this server."""
+    path = "/" + PAGES[kind].removesuffix(".py")
+    return f"{path}?{kind}={number}" if kind in NUMBERED else path
+
+
 def open_page(kind: str, number: int) -> None:
     """Turn to the page of a job."""
     st.switch_page(PAGES[kind], query_params={kind: str(number)} if kind in NUMBERED else None)
@@ -48,7 +54,8 @@ def announce() -> None:
         ends = list_ends(store, me().actor)
         for end in ends:
             if not end.announced and store.job_plans.announce(end.job_id):
-                st.toast(end_in_words(end), icon=ICONS.get(end.state, DONE_ICON), duration="long")
+                words = f"[{end_in_words(end)}]({address(end.kind, end.number)})"
+                st.toast(words, icon=ICONS.get(end.state, DONE_ICON), duration="long")
         if ends:
             listing(store, ends)
 

@@ -16,7 +16,7 @@ from facepriv.schemas.audits import AuditResult, Condition, Headline
 from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import jobs, notes, progress, report, share, verdict, work_log
+from parts import jobs, notes, progress, report, requests, share, verdict, work_log
 from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_rows
@@ -48,6 +48,8 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
         work_log.show(store, audit.job_id, expanded=True)
     else:
         show_result(audit, audit.result)
+        if audit.run_id is None:
+            requests.of_results(store, audit_id=audit.id)
         st.subheader("Files and spec")
         document = audit_document(store, audit.id).model_dump_json(by_alias=True, indent=2)
         offer_result("audit", audit.id, document)

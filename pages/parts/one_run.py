@@ -22,7 +22,7 @@ from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, count, duration, match_rate, percent
-from parts import comparing, jobs, notes, progress, report, run_images, share, work_log
+from parts import comparing, jobs, notes, progress, report, requests, run_images, share, work_log
 from parts.deletion import offer_discard
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_pages, show_rows
@@ -66,6 +66,7 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
     headline(run.result, run.guide)
     comparing.offer(store, run)
     share.remarks(store, store.remarks.list(run_id=run.id))
+    requests.of_results(store, run_id=run.id)
     parts: dict[str, Callable[[], None]] = {
         "Gender": partial(gender, run, run.result),
         "Flips": partial(flips, run, run.result),

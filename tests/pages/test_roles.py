@@ -209,3 +209,27 @@ def test_faces_are_put_on_the_shelf_for_the_session_that_looks(visit_as):
         _, kind, token = path.split("/")
         assert BLOBS.get(kind, token, "session 1") is not None
         assert BLOBS.get(kind, token, "session 2") is BLOBS.get(kind, token, "local") is None
+
+
+def test_an_officer_asks_and_an_auditor_answers(visit_as, store):
+    share(store, run_id=1, officer="otto", link=False, actor=ADA)
+    app = visit_as("otto")
+    app.radio[0].set_value("request")
+    app.text_area[0].set_value("Which attackers were *left* out?")
+    app.button[0].click().run()
+    assert store.remarks.list() == (), "it is no comment and no sign-off"
+    assert app.text_area[0].value == "", "the form is empty"
+    assert "**Request** by otto" in texts(app)
+    run = visit_as("ada", "runs", run="1")
+    (marked,) = [each.label for each in run.sidebar.expander]
+    assert marked == "1 request not read"
+    assert "&#42;left&#42;" in texts(run)
+    (field,) = [each for each in run.text_area if each.label == "Answer"]
+    field.set_value("Human viewers.")
+    next(button for button in run.button if button.label == "Send the answer").click().run()
+    assert not list(run.run().sidebar.expander), "it was read"
+    app = visit_as("otto")
+    assert "1 answer not read" in "".join(each.value for each in app.sidebar.markdown)
+    assert "The auditor answered about run 1" in texts(app)
+    assert "Human viewers." in texts(app)
+    assert "not read" not in "".join(each.value for each in app.run().sidebar.markdown)

@@ -62,6 +62,8 @@ def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
         "left_out",
         "protections",
         "releases",
+        "request_reads",
+        "requests",
         "speeds",
         "studies",
         "study_runs",
