@@ -8,7 +8,7 @@ from facepriv.presentation.glossary import FIELD_TERMS, VERDICT_TERMS, Term
 from facepriv.presentation.help_texts import NOT_PROTECTED, OFFICERS_TOUR, SEEN_BY, TOUR
 from facepriv.store import Store
 from parts.figures import show_rows
-from parts.shell import EVERYBODY, me, with_store
+from parts.shell import EVERYBODY, OFFICERS, me, with_store
 
 PARTS = {
     "tour": "Five minutes",
@@ -25,7 +25,7 @@ def show(_: Store) -> None:
     st.title("Help")
     st.markdown(" · ".join(f"[{title}](#{anchor})" for anchor, title in PARTS.items()))
     st.header(PARTS["tour"], anchor="tour")
-    st.markdown(TOUR if me().role == "auditor" else OFFICERS_TOUR)
+    st.markdown(OFFICERS_TOUR if me().role in OFFICERS else TOUR)
     st.header(PARTS["verdict"], anchor="verdict")
     terms(VERDICT_TERMS)
     st.header(PARTS["limits"], anchor="limits")

@@ -48,8 +48,13 @@ OFFICERS_TOUR = """
 SEEN_BY = (
     {
         "Who": "Auditors",
-        "See": "Everything: data sets, faces, runs, audits, policies, keys of releases, every share.",
-        "Never see": "–",
+        "See": "Data sets, faces, runs, audits, policies, keys of releases, every share.",
+        "Never see": "Users and their roles.",
+    },
+    {
+        "Who": "Admins",
+        "See": "What auditors see, and the users, whom they manage.",
+        "Never see": "Passwords.",
     },
     {
         "Who": "Privacy officers",
