@@ -19,7 +19,7 @@ from parts import carried, deletion, grid
 from parts.downloads import file_name
 from parts.shell import attempt, show_refusal, when_asked, with_store
 
-READ_SECONDS = 0.5
+READ_SECONDS = 0.3
 """How long a view of the page reads results that no list has shown yet."""
 FILTER_WIDTH = 140
 ALL = "all"
@@ -29,12 +29,12 @@ BOUND: dict[str, Any] = {"bind": "query-params"}
 
 def read(store: Store) -> RunTable:
     """Return the table; where results of before are not read yet, say so and go on reading them."""
-    table = run_table(store, study_id=_study(), seconds=READ_SECONDS)
+    study = _study()
+    if study is not None:
+        st.caption(f":material/filter_alt: Runs of study {study}.")
+        st.page_link("runs.py", label="All other runs", icon=":material/filter_alt_off:")
+    table = run_table(store, study_id=study, seconds=READ_SECONDS)
     if table.unread:
-        st.caption(
-            f":material/hourglass_top: {count(table.unread, 'result')} of before are read now, once; their figures "
-            "follow."
-        )
         _go_on()
     return table
 
@@ -44,8 +44,10 @@ def _go_on() -> None:
     """Read more results every second; the page runs again once all are read."""
 
     def more(store: Store) -> None:
-        if not run_table(store, study_id=_study(), seconds=READ_SECONDS).unread:
+        left = run_table(store, study_id=_study(), seconds=READ_SECONDS).unread
+        if not left:
             st.rerun()
+        st.caption(f":material/hourglass_top: Reading {count(left, 'result')} of before, once; their figures follow.")
 
     with_store(more)
 

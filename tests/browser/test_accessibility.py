@@ -113,7 +113,9 @@ def test_empty_pages(page, axe, empty_site):
 
 def test_pages_with_data(page, axe, filled_site):
     found = []
-    for path in [*PAGES, "/runs?run=1&run=2", "/audit?audit=1", "/audit?audit=2", "/policy?run=1", "/protect?study=1"]:
+    runs = ["/runs?run=1&run=2", "/runs?pick=1&pick=2", "/runs?view=Figure", "/runs?view=Deleted"]
+    audits = ["/audit?audit=1", "/audit?audit=2", "/audit?audit=1&audit=2"]
+    for path in [*PAGES, *runs, *audits, "/policy?run=1", "/protect?study=1"]:
         page.goto(filled_site + path)
         settle(page)
         open_all(page)

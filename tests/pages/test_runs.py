@@ -27,6 +27,7 @@ from tests.actors import LOCAL
 from tests.juries import JURY
 from tests.pages.conftest import audit_result, gallery_of, on_the_shelf, repeat_run, store_audit, viewer_of
 from tests.store.tampering import set_columns, set_parameters
+from tests.study_examples import add_study, progress_of
 
 
 @pytest.fixture
@@ -95,6 +96,25 @@ def test_selected_runs_are_compared_exported_and_deleted_with_an_undo(filled, vi
     assert listed(app) == [2, 1]
     with open_store(filled) as store:
         assert store.access.list(action="result-downloaded")[0].subject == "run 1"
+
+
+def test_the_runs_of_a_study_are_listed_by_its_address(filled, visit, said):
+    add_study(filled, progress_of())
+    with open_store(filled) as store:
+        run = store.runs.create(store.runs.get(1).spec, study_id=1)
+    app = visit("runs", study="1")
+    assert listed(app) == [run]
+    assert "Runs of study 1." in said(app)
+    assert listed(visit("runs")) == [2, 1]
+
+
+def test_results_of_before_are_read_while_the_table_is_shown(filled, visit, said, monkeypatch):
+    monkeypatch.setattr("facepriv.services.runs.list_figures.VERSION", 1)
+    monkeypatch.setattr("facepriv.services.runs.list_figures._read", lambda *given: {})
+    app = visit("runs")
+    assert listed(app) == [2, 1]
+    assert "Reading 1 result of before, once" in said(app)
+    assert "Settings" not in app.dataframe[0].value, "which nobody has read"
 
 
 def test_two_numbers_of_all_runs_are_drawn_as_the_address_says(filled, visit, said):
