@@ -71,6 +71,7 @@ def views(runs: list[int], audits: dict[str, int], protections: list[int]) -> di
         "policy": View("/policy"),
         "sharing": View("/sharing"),
         "access": View("/access"),
+        "help": View("/help"),
         "models": View("/models", opened=("Notes on each", "Add a network", "Not usable")),
     }
     if len(runs) > 1:

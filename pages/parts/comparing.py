@@ -13,7 +13,7 @@ from facepriv.presentation.audit_tables import audit_comparison_rows
 from facepriv.presentation.formats import NOTHING
 from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.run_list import RunLine
-from facepriv.presentation.run_tables import FIGURE, comparison_rows, split_rows
+from facepriv.presentation.run_tables import FIGURE, comparison_rows, gender_errors, split_rows
 from facepriv.services.audits.run_table import run_table
 from facepriv.store import AuditRecord, RunRecord, RunSummary, Store
 from facepriv.wording import count
@@ -63,10 +63,12 @@ def show(store: Store, runs: Sequence[RunRecord]) -> None:
     show_differences([*judged, *figures], "runs")
     key, of = "-".join(map(str, titles)), f"runs {', '.join(map(str, titles))}"
     left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("Gender error", help=HELP["gender_error"])
-        figure = gender_error_of_runs({titles[run.id]: result.gender_error for run, result in complete})
-        show_figure(figure, f"errors-{key}", "Gender error of every classifier before and in every run, as above", of)
+    errors = {titles[run.id]: known for run, result in complete if (known := gender_errors(result))}
+    if errors:
+        with left:
+            st.subheader("Gender error", help=HELP["gender_error"])
+            alt = "Gender error of every classifier before and in every run, as above"
+            show_figure(gender_error_of_runs(errors), f"errors-{key}", alt, of)
     with right:
         st.subheader("Flips in the stored file", help=HELP["survival"])
         figure = survival_of_runs({titles[run.id]: result.flips() for run, result in complete})
