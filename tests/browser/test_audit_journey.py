@@ -111,7 +111,7 @@ def look(chromium, site, screenshots, scheme, width):
     context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
     page = context.new_page()
     page.goto(site + "/audit?audit=1")
-    page.get_by_text("Not tried", exact=True).wait_for(timeout=PATIENCE)
+    page.get_by_role("heading", name="Not tried", exact=True).wait_for(timeout=PATIENCE)
     settle(page)
     photograph(page, screenshots / f"audit-{scheme}-{width}.png", width)
     beyond = page.evaluate("(m => m.scrollWidth - m.clientWidth)(document.querySelector('[data-testid=stMain]'))")
