@@ -43,7 +43,8 @@ from facepriv.services.jobs import leased_job
 from facepriv.services.jobs.kinds import kinds
 from facepriv.services.jobs.planning import seconds_left
 from facepriv.services.jobs.pool_process import JobRef, set_up_process
-from facepriv.services.jobs.speeds import perturbing_seconds
+from facepriv.services.jobs.reference_speeds import REFERENCE
+from facepriv.services.jobs.speeds import VERSIONS_JUDGED, perturbing_seconds
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import WorkerPool
@@ -236,6 +237,9 @@ def fit(what: str, found: Mapping[str, Mapping[str, Taken]]) -> tuple[float, flo
         asking = perturbing_seconds(words[1], [words[2]], guards)
         points = [(scale, max(0.0, seconds - asking)) for scale, seconds in points]
     points.sort()
+    if words[0] in VERSIONS_JUDGED:
+        scores = VERSIONS_JUDGED[words[0]] * REFERENCE["score|dlib-gender"][0]
+        points = [(scale, max(0.0, seconds - scores)) for scale, seconds in points]
     (first, low), (second, high) = points[0], points[-1]
     if first == second or high <= low:
         return (low + high) / 2, 0.0

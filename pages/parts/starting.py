@@ -23,7 +23,7 @@ ASKED = "_asked"
 """What the session was warned of when it asked for it, to be asked for again."""
 
 
-def promise(plan: Callable[[], JobPlan], lead: str = "") -> None:
+def promise(plan: Callable[[], JobPlan], lead: str = "It will take ") -> None:
     """Say how long a job will take; nothing where that cannot be told, as the press of the button will say why."""
     try:
         found = plan()

@@ -1,8 +1,9 @@
 """Reference speeds: what pieces of work took once, on one core of an x86-64 server that did nothing else.
 
 Measured by `benchmarks/estimates.py --reference` as processor time, on demo faces of 240 x 300 and of 480 x 600 pixels;
-those of what a job takes besides its pieces (``rest``), and how far attacks and learning grow with the number of
-images, were read from whole jobs on the demo set. What was measured on an installation corrects them.
+those of what a job takes besides its pieces (``rest``), how far attacks and learning grow with the number of images,
+and what ``semantic`` takes were read from whole jobs on the demo set. ``judge`` and ``panel`` are without their scores.
+What was measured on an installation corrects them.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ REFERENCE: dict[str, tuple[float, float]] = {
     "attack": (0.1, 0.006),
     "demo-faces": (1.1, 0.0),
     "import": (0.05, 0.0),
-    "judge": (0.016, 7.6e-07),
+    "judge": (0.0, 7.6e-07),
     "landmarks": (0.16, 0.0),
-    "learn": (0.0, 0.38),
-    "panel": (0.086, 1.2e-06),
+    "learn": (3.0, 0.02),
+    "panel": (0.041, 1.2e-06),
     "perturb|algorithm1": (0.18, 0.0),
     "perturb|colour-field": (0.15, 1.3e-06),
     "perturb|descent": (0.06, 2.3e-06),
     "perturb|mixing": (0.002, 2.4e-07),
-    "perturb|semantic": (0.1, 1e-06),
+    "perturb|semantic": (0.3, 8e-06),
     "perturb": (0.1, 1e-06),
     "protect|ive": (1.0, 0.085),
     "protect|multi-ive": (1.0, 0.085),
