@@ -12,6 +12,7 @@ from facepriv.schemas.requests import ATTACKER_AT_MOST, MATCHES_LOST, STUDY_FMR,
 from facepriv.schemas.studies import Release, StudyDocument
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.studies.people import why_no_study
 from facepriv.services.studies.preparing import study_document
 from facepriv.store import Store
 from facepriv.wording import duration
@@ -70,6 +71,9 @@ def form(store: Store, choice: Choice) -> None:
     """Ask the two questions, what is released and how much time there is, and start a study."""
     records = {record.id: record for record in store.datasets.list()}
     dataset = carried.select({number: record.name for number, record in records.items()}, key="study_dataset")
+    why_not = why_no_study(store, dataset)
+    if why_not:
+        st.markdown(f":material/group_off: {plain(why_not)}")
     left, right = st.columns(2, gap="large")
     right_at_most = left.slider(
         "How often may the strongest attacker be right, of 100 times?",
@@ -77,6 +81,7 @@ def form(store: Store, choice: Choice) -> None:
         95,
         round(100 * ATTACKER_AT_MOST),
         key="study_attacker",
+        bind="query-params",
         help="50 is guessing. On images as they are, attackers are right 95 times or more.",
     )
     lost = right.slider(
@@ -86,12 +91,18 @@ def form(store: Store, choice: Choice) -> None:
         100 * MATCHES_LOST,
         0.5,
         key="study_lost",
+        bind="query-params",
         help=parameters.help_of(StudyRequest, "matches_lost"),
     )
     release = left.radio(
-        "What will be released?", list(RELEASES), format_func=RELEASES.__getitem__, key="study_release", horizontal=True
+        "What will be released?",
+        list(RELEASES),
+        format_func=RELEASES.__getitem__,
+        key="study_release",
+        horizontal=True,
+        bind="query-params",
     )
-    time = right.select_slider("How much time may it take?", TIMES, "30m", key="study_time")
+    time = right.select_slider("How much time may it take?", TIMES, "30m", key="study_time", bind="query-params")
     with st.expander("Operating point and seed", icon=":material/tune:"):
         fmr = st.selectbox(
             "Impostors accepted before anything is changed",
@@ -102,7 +113,10 @@ def form(store: Store, choice: Choice) -> None:
             help=parameters.help_of(StudyRequest, "fmr"),
         )
         seed = parameters.ask_number(StudyRequest, "seed", "Seed", "study_seed")
-    if st.button("Start the study", type="primary", key="start_study", icon=":material/play_arrow:"):
+    pressed = st.button(
+        "Start the study", type="primary", key="start_study", icon=":material/play_arrow:", disabled=bool(why_not)
+    )
+    if pressed:
         request = StudyRequest(
             dataset=dataset,
             attacker_at_most=right_at_most / 100,
@@ -136,6 +150,12 @@ def outcome(store: Store, document: StudyDocument) -> None:
     st.caption(
         f"Study {document.study_id} of {plain(document.spec.dataset.name)}: {duration(document.seconds)} of "
         f"{duration(document.spec.seconds)} spent, {document.people:,} people searched with. {left}"
+    )
+    st.page_link(
+        "runs.py",
+        label="All runs of this study",
+        icon=":material/list_alt:",
+        query_params={"study": str(document.study_id)},
     )
     if document.state in ("failed", "cancelled") and st.button(
         "Resume the study", key=f"resume-study-{document.study_id}", icon=":material/play_arrow:"

@@ -25,12 +25,18 @@ def test_the_goal_is_asked_for_in_two_questions(no_worker, visit, said):
     assert app.slider("study_lost").value == 3.0
     assert app.radio("study_release").value == "images"
     assert app.select_slider("study_time").value == "30m"
-    app.button("start_study").click().run()
-    assert not app.exception
-    (error,) = app.error
-    assert "too few" in error.value.lower() or "at least" in error.value
+    assert app.button("start_study").disabled
+    assert "at least 10 subjects" in said(app)
     with open_store(no_worker) as store:
         assert store.studies.list() == ()
+
+
+def test_a_link_states_the_same_goal(no_worker, visit):
+    app = visit("protect", study_attacker="60", study_lost="1.5", study_time="1h", study_release="Both")
+    assert app.slider("study_attacker").value == 60
+    assert app.slider("study_lost").value == 1.5
+    assert app.select_slider("study_time").value == "1h"
+    assert app.radio("study_release").value == "both"
 
 
 def test_the_outcome_begins_with_the_verdict(no_worker, visit, said):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from facepriv.audit.evidence import require_subjects
 from facepriv.errors import BadInputError
 from facepriv.policy.matches_lost import has_enough_pairs
-from facepriv.store import ImageRecord
+from facepriv.services.audits.preparing import why_no_audit
+from facepriv.store import ImageRecord, Store
 from facepriv.types import FEMALE, MALE
 
 CONFIRMING = 1 / 3
@@ -21,6 +22,8 @@ MOST_IMAGES = 4
 LEAST_ON_RUNG = 16
 """People on the first rung, at least: attackers learn from some and guess the others."""
 MOST_RUNGS = 3
+SURELY_ENOUGH = 200
+"""People from which on their parting is not tried before somebody asks for a study; it may still be refused then."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,21 @@ def part_people(images: Iterable[ImageRecord], seed: int) -> StudyPeople:
     while len(sizes) < MOST_RUNGS and sizes[0] // 2 >= LEAST_ON_RUNG:
         sizes.insert(0, sizes[0] // 2)
     return StudyPeople(parts[0], parts[1], tuple(sizes))
+
+
+def why_no_study(store: Store, dataset_id: int) -> str:
+    """Return why a data set has too few people for a study; an empty text if it has enough.
+
+    Raises UnknownNameError if there is no such data set.
+    """
+    too_few = why_no_audit(store, dataset_id)
+    if too_few or store.datasets.labelled_people(dataset_id)[0] > SURELY_ENOUGH:
+        return too_few
+    try:
+        part_people(store.datasets.images(dataset_id, failed=False), 0)
+    except BadInputError as error:
+        return str(error)
+    return ""
 
 
 def _require(what: str, people: Sequence[tuple[ImageRecord, ...]]) -> None:
