@@ -74,7 +74,8 @@ class PeMiu(Protection):
         from scipy.optimize import linear_sum_assignment
 
         count = int(arrays["blocks"])
-        ours, theirs = references.reshape(len(references), count, -1), probes.reshape(len(probes), count, -1)
+        size = references.shape[1] // count  # not -1: there may be no row
+        ours, theirs = references.reshape(len(references), count, size), probes.reshape(len(probes), count, size)
         similarity = np.empty((len(references), len(probes)))
         for row, blocks in enumerate(ours):
             inner = np.einsum("bs,pcs->pbc", blocks, theirs)

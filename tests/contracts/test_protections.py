@@ -102,7 +102,10 @@ def test_protected_templates_look_like_templates(fitted, others):
 def test_one_or_none_is_protected_too(fitted, others):
     assert _protect(fitted, _part(others, slice(0, 0))).shape == (0, WIDTH)
     assert fitted.map_probes(others.rows[:0]).shape == (0, WIDTH)
-    assert _protect(fitted, _part(others, slice(0, 1))).shape == (1, WIDTH)
+    one = _protect(fitted, _part(others, slice(0, 1)))
+    assert one.shape == (1, WIDTH)
+    assert fitted.similarity(one, others.rows[:0]).shape == (1, 0), "people with one template have nobody to compare with"
+    assert fitted.similarity(one[:0], one).shape == (0, 1)
 
 
 def test_company_does_not_matter(fitted, others):
