@@ -128,10 +128,9 @@ def test_from_a_goal_to_a_signed_release(chromium, site, settings, tmp_path, scr
     ada.click("link", "Protect", exact=False)
     photograph(ada.page, screenshots / "goal.png", 1280)
     slider = ada.page.get_by_role("slider", name="How much time may it take?")
-    for key in ("Home", "ArrowRight"):  # five minutes
-        clicks.append(f"time: {key}")
-        slider.press(key)
-        settle(ada.page)
+    clicks.append("time")
+    slider.press("Home")  # two minutes: one setting is tried whatever it takes
+    settle(ada.page)
     ada.click("button", "Start the study")
     ada.sees("Apply to all images", LONG)
     took("searched")
