@@ -49,6 +49,13 @@ def of_run(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) ->
         offer(store, run, p, audit)
     st.subheader("Released so far")
     list_releases(store, run.dataset_id, none="Nothing yet.")
+    if audit is not None:
+        st.page_link(
+            "audit.py",
+            label="Share these results with a privacy officer",
+            icon=":material/share:",
+            query_params={"audit": str(audit.id)},
+        )
 
 
 def offer(store: Store, run: RunRecord, p: float, audit: AuditRecord | None) -> None:

@@ -104,7 +104,9 @@ def test_one_or_none_is_protected_too(fitted, others):
     assert fitted.map_probes(others.rows[:0]).shape == (0, WIDTH)
     one = _protect(fitted, _part(others, slice(0, 1)))
     assert one.shape == (1, WIDTH)
-    assert fitted.similarity(one, others.rows[:0]).shape == (1, 0), "people with one template have nobody to compare with"
+    assert fitted.similarity(one, others.rows[:0]).shape == (1, 0), (
+        "people with one template have nobody to compare with"
+    )
     assert fitted.similarity(one[:0], one).shape == (0, 1)
 
 
