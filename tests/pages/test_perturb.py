@@ -141,7 +141,7 @@ def test_start_follow_and_open(no_worker, visit, visit_by_name, said, run_work):
     lock.release()
     run_work(settings.home)
     lock.acquire(timeout=10)
-    assert "This run is for" in said(visit("runs", run="3"))
+    assert "algorithm1 was chosen by name" in said(visit("runs", run="3"))
 
 
 def test_looking_computes_nothing(filled, visit, monkeypatch):
