@@ -72,7 +72,7 @@ def test_from_a_file_of_templates_to_a_release(chromium, site, templates, tmp_pa
     with open_store(Settings(home=tmp_path / "home")) as store:
         trial = store.protections.get(1)
     assert trial.result is not None, trial.error
-    verdict = page.get_by_label("Verdict").inner_text()
+    verdict = page.get_by_role("group", name="Verdict", exact=True).inner_text()
     assert trial_verdict(trial.result, trial.spec).finding in verdict
 
     report = saved(page, "Download the report").decode()
