@@ -99,6 +99,7 @@ def test_settings_keep_the_data_on_this_machine():
     assert settings["server"]["address"] == "127.0.0.1"
     assert settings["server"]["enableStaticServing"] is False
     assert settings["server"]["fileWatcherType"] == "none"
+    assert settings["runner"]["postScriptGC"] is False, "or every second of following a job costs a full collection"
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["client"]["showErrorDetails"] == "none"
     assert settings["client"]["toolbarMode"] == "minimal"
