@@ -16,6 +16,12 @@ def percent(rate: float | None, digits: int = 1) -> str:
     return "–" if rate is None else f"{100 * rate:.{digits}f} %"
 
 
+def about_results(run_id: int | None, audit_id: int | None) -> str:
+    """Name the results of a run, of an audit, or of both, such as ``run 3, audit 2``; shares and sign-offs go by it."""
+    named = (("run", run_id), ("audit", audit_id))
+    return ", ".join(f"{noun} {number}" for noun, number in named if number is not None)
+
+
 def times_in_100(rate: float, *, up: bool = False) -> str:
     """Write a rate 0..1 as ``97`` (times in 100): only what is certain is 0 or 100; with ``up`` rounded upwards."""
     times = min(100, ceil(100 * rate - 1e-9)) if up else floor(100 * rate + 0.5)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from facepriv.errors import StoreError
 from facepriv.store import postgresql, sqlite
+from facepriv.store.fields import Record, record_of
 
 Kind = Literal["sqlite", "postgresql"]
 
@@ -156,6 +157,14 @@ class Database:
         except self.engine.dialect.loaded_dbapi.Error as error:
             # Raised while a connection is set up, before SQLAlchemy wraps errors.
             raise trouble(self.where, error) from error
+
+
+def add_row(database: Database, record: type[Record], row: DeclarativeBase) -> Record:
+    """Insert a row whose number the database gives, and return a dataclass ``record`` of it."""
+    with database.writing() as session:
+        session.add(row)
+        session.flush()
+        return record_of(record, row)
 
 
 def put_rows(session: Session, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:

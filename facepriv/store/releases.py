@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from facepriv.store.engine import Database
+from facepriv.store.engine import Database, add_row
 from facepriv.store.fields import matching, record_of
 from facepriv.store.records import ReleaseRecord
 from facepriv.store.rows import ReleaseRow
@@ -43,10 +43,7 @@ class ReleaseStore:
             released_by=released_by,
             at=datetime.now(UTC),
         )
-        with self._database.writing() as session:
-            session.add(row)
-            session.flush()
-            return record_of(ReleaseRecord, row)
+        return add_row(self._database, ReleaseRecord, row)
 
     def list(
         self, *, dataset_id: int | None = None, template_set_id: int | None = None, limit: int = 50

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import and_, func, select
 
-from facepriv.store.engine import Database, put_rows
+from facepriv.store.engine import Database, add_row, put_rows
 from facepriv.store.fields import record_of
 from facepriv.store.records import RequestKind, RequestRecord
 from facepriv.store.rows import RequestReadRow, RequestRow
@@ -41,10 +41,7 @@ class RequestStore:
             text=text,
             sha256=sha256,
         )
-        with self._database.writing() as session:
-            session.add(row)
-            session.flush()
-            return record_of(RequestRecord, row)
+        return add_row(self._database, RequestRecord, row)
 
     def thread(self, about: str) -> tuple[RequestRecord, ...]:
         """Return a thread, oldest line first."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func, or_, select, update
 
 from facepriv.errors import UnknownNameError
-from facepriv.store.engine import Database
+from facepriv.store.engine import Database, add_row
 from facepriv.store.fields import matching, record_of
 from facepriv.store.records import Decision, RemarkRecord, ShareRecord
 from facepriv.store.rows import AuditRow, RemarkRow, RunRow, ShareRow, UserRow
@@ -132,10 +132,7 @@ class RemarkStore:
             text=text,
             sha256=sha256,
         )
-        with self._database.writing() as session:
-            session.add(row)
-            session.flush()
-            return record_of(RemarkRecord, row)
+        return add_row(self._database, RemarkRecord, row)
 
     def list(self, *, run_id: int | None = None, audit_id: int | None = None) -> Sequence[RemarkRecord]:
         """Return what was said, oldest first, about one run or one audit if asked for."""

@@ -126,7 +126,7 @@ def hand_out(store: Store, prepared: Prepared, key: str, verdict: Verdict) -> No
             "2. Images (zip)</a>"
         )
     st.caption("Both are for you alone, for up to one hour. The archive is made while it is sent.")
-    folder = ask_for_folder(f"{prepared.archive.removesuffix('.zip')}", key)
+    folder = ask_for_folder(prepared.archive.removesuffix(".zip"), key)
     if folder is not None:
         with errors_shown():
             into_folder(store, planned, folder, verdict)

@@ -33,12 +33,11 @@ ALL: dict[Released, str] = {"images": "all images", "templates": "all templates"
 
 def show(store: Store, document: StudyDocument, released: Released) -> None:
     """Show the figure and the frontier of images or templates, with sliders along it and along p."""
-    tried = {each.candidate.name: each for each in document.outcomes if _was_tried(each, released)}
+    tried = _tried(document, released)
     best = by_loss([each for each in tried.values() if each.on_frontier])
     names = [each.candidate.name for each in best]
     recommended = document.recommended.get(released)
-    asked = st.query_params.get(YOURS[released])
-    chosen = next((name for name in (asked, recommended, *names) if name in tried), None)
+    chosen = next((name for name in (*_wanted(document, released), *names) if name in tried), None)
     key = f"yours-{document.study_id}-{released}"
     _figure(document, released, tried, chosen if chosen != recommended else None)
     if chosen is not None:
@@ -64,8 +63,17 @@ def show(store: Store, document: StudyDocument, released: Released) -> None:
         _apply(store, document, tried[chosen], released)
 
 
-def _was_tried(outcome: StudyOutcome, released: Released) -> bool:
-    return outcome.setting.released == released and outcome.figures is not None
+def _tried(document: StudyDocument, released: Released) -> dict[str, StudyOutcome]:
+    return {
+        each.candidate.name: each
+        for each in document.outcomes
+        if each.setting.released == released and each.figures is not None
+    }
+
+
+def _wanted(document: StudyDocument, released: Released) -> tuple[str | None, str | None]:
+    """Return the candidate that the address names, and the recommended one, the first to be shown if it was tried."""
+    return st.query_params.get(YOURS[released]), document.recommended.get(released)
 
 
 def _untouched(released: Released) -> str:
@@ -191,11 +199,11 @@ def together(store: Store, document: StudyDocument) -> None:
     """Let attackers who hold both try, once images and templates are changed; show what they reached."""
     st.subheader("Images and templates together")
     by_released: dict[Released, StudyOutcome] = {}
-    for released, parameter in YOURS.items():
-        tried = {each.candidate.name: each for each in document.outcomes if _was_tried(each, released)}
-        name = next((n for n in (st.query_params.get(parameter), document.recommended.get(released)) if n in tried), "")
-        if name:
-            by_released[released] = tried[name]
+    for released in YOURS:
+        tried = _tried(document, released)
+        chosen = next((name for name in _wanted(document, released) if name in tried), None)
+        if chosen is not None:
+            by_released[released] = tried[chosen]
     if len(by_released) < len(YOURS):
         st.caption("Nothing is recommended for one of the two.")
         return

@@ -12,6 +12,7 @@ from facepriv.presentation.run_numbers import LOST
 from facepriv.services.runs.list_figures import read_audits, read_runs
 from facepriv.store import RemarkRecord, Store
 from facepriv.store.records import Decision
+from facepriv.wording import about_results
 
 MOST = 10_000
 """Newest runs that the table has."""
@@ -67,7 +68,7 @@ def run_table(
                 attacker="" if attacked is None else attacked.attacker,
                 numbers=found,
                 decision=decision,
-                current=about == _about(run.id, None if audit is None else audit.id),
+                current=about == about_results(run.id, None if audit is None else audit.id),
             )
         )
     complete = sum(run.state == "complete" for run in runs)
@@ -83,7 +84,3 @@ def newest_decisions(store: Store) -> dict[int, tuple[Decision, str]]:
         if remark.run_id is not None and remark.decision is not None
     }
     return {run: (remark.decision, remark.about) for run, remark in signed.items() if remark.decision is not None}
-
-
-def _about(run_id: int, audit_id: int | None) -> str:
-    return f"run {run_id}" + ("" if audit_id is None else f", audit {audit_id}")

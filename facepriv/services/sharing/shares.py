@@ -17,7 +17,7 @@ from facepriv.services.accounts.passwords import check_password, hash_password, 
 from facepriv.services.sharing.report import MOST_FACES, NO_AUDIT, check_reportable, report_for
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.types import Actor
-from facepriv.wording import count
+from facepriv.wording import about_results, count
 
 DEFAULT_DAYS, MOST_DAYS = 30, 366
 TRIES, TRIES_OF_ONE_PLACE = 10, 30
@@ -119,8 +119,7 @@ def share(
 
 def about(share: ShareRecord) -> str:
     """Return what is shared, such as ``run 3, audit 2``."""
-    named = (("run", share.run_id), ("audit", share.audit_id))
-    return ", ".join(f"{noun} {number}" for noun, number in named if number is not None)
+    return about_results(share.run_id, share.audit_id)
 
 
 def revoke(store: Store, share_id: int, *, actor: Actor) -> ShareRecord:

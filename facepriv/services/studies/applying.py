@@ -161,13 +161,15 @@ def find_together(store: Store, images: Applied, candidate: StudyCandidate) -> A
 def _find_run(store: Store, spec: StudySpec, setting: StudySetting) -> RunRecord | None:
     parameters = make_method(setting.method, setting.parameters).parameters.model_dump(mode="json")
     wanted = set(setting.guides or ())
-    images = tuple(image.id for image in choose_images(store, store.datasets.get(spec.dataset.id), None))
     for summary in store.runs.list(
         dataset_id=spec.dataset.id, method=setting.method, states=HAS_RESULT_OR_WILL, limit=LOOK_BACK
     ):
         run = store.runs.get(summary.id)
         guides = {ref.name for ref in run.spec.guides}
-        if run.spec.parameters == parameters and guides == wanted and run.spec.image_ids == images:
+        if run.spec.parameters != parameters or guides != wanted:
+            continue
+        images = choose_images(store, store.datasets.get(spec.dataset.id), None)
+        if run.spec.image_ids == tuple(image.id for image in images):
             return run
     return None
 
